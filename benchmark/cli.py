@@ -1,0 +1,222 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmark.codec import CodecUnavailable, find_codecs, open_codec
+from benchmark.errors import UsageError
+
+FAILED_JOBS = 1
+WRONG_USE = 2
+INTERRUPTED = 130
+
+_FIRST_LOOK = 24
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; returns its exit code: 0, 1 for failed jobs, 2 for wrong use."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except (UsageError, CodecUnavailable) as error:
+        print(f"benchmark: {error}", file=sys.stderr)
+        return WRONG_USE
+    except KeyboardInterrupt:
+        print("benchmark: interrupted; the same command goes on from here", file=sys.stderr)
+        return INTERRUPTED
+    except OSError as error:
+        print(f"benchmark: {error}: finished work is kept, run again to go on", file=sys.stderr)
+        return FAILED_JOBS
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmark",
+        description="Compares image codecs by bits per pixel and by what Mask R-CNN still finds.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_run(commands)
+    _add_report(commands)
+    _add_codecs(commands)
+    _add_train(commands)
+    return parser
+
+
+def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    run = commands.add_parser(
+        "run",
+        help="compress, decode, judge, compare",
+        description="Compresses images with codecs at several rate points, lets the analysis "
+        "network judge the decoded images, and compares the codecs. Without options: a first "
+        "look at 24 images of Miniscapes with all codecs that can run here. Run again after any "
+        "interruption, it goes on.",
+    )
+    run.add_argument("--codecs", nargs="+", metavar="NAME", help="default: all that can run here")
+    run.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME.KEY=VALUE",
+        help="an option of a codec, for example vtm.extra=--ScalingList=2; may be repeated",
+    )
+    run.add_argument(
+        "--rates",
+        nargs="+",
+        default=[],
+        metavar="POINT",
+        help="rate points, for example qp32, or vtm:qp32 for one codec only; "
+        "default: those of each codec",
+    )
+    run.add_argument(
+        "--dataset",
+        default="miniscapes",
+        help="miniscapes (default), cityscapes:PATH, or images:FOLDER",
+    )
+    run.add_argument(
+        "--limit",
+        type=_limit,
+        default=argparse.SUPPRESS,
+        metavar="N",
+        help="only the first N images, or none for all; "
+        f"default: {_FIRST_LOOK} of miniscapes, all of others",
+    )
+    run.add_argument(
+        "--analysis",
+        default="miniscapes",
+        help="analysis network: miniscapes (default), weights:FILE, or none for rate, PSNR and "
+        "MS-SSIM only",
+    )
+    run.add_argument("--anchor", default="vtm", help="codec that others are compared to (vtm)")
+    run.add_argument(
+        "--bitstreams",
+        type=Path,
+        metavar="RUN",
+        help="take what the same codecs made of the same images in another run, "
+        "instead of encoding again",
+    )
+    run.add_argument("--jobs", type=_positive, metavar="N", help="default: one a core")
+    run.add_argument("--runner", default="local", help="where to work (local)")
+    run.add_argument(
+        "--out", type=Path, default=Path("results/run"), help="run folder (results/run)"
+    )
+    run.set_defaults(command=_run)
+
+
+def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    report = commands.add_parser("report", help="show a run again")
+    report.add_argument("run", type=Path, metavar="RUN", help="run folder")
+    report.add_argument("--anchor", default="vtm", help="codec that others are compared to (vtm)")
+    report.set_defaults(command=_report)
+
+
+def _add_codecs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    codecs = commands.add_parser("codecs", help="list all codecs, and why one cannot run here")
+    codecs.set_defaults(command=_codecs)
+
+
+def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    train = commands.add_parser("train", help="train a network")
+    networks = train.add_subparsers(required=True, metavar="NETWORK")
+    analysis = networks.add_parser(
+        "analysis",
+        help="the analysis network",
+        description="Trains the analysis network from nothing. Run again after any interruption, "
+        "it goes on.",
+    )
+    analysis.add_argument("--out", type=Path, required=True, help="folder for weights and logs")
+    analysis.add_argument(
+        "--dataset",
+        default="miniscapes",
+        help="miniscapes (default), or cityscapes:PATH; its training split is used",
+    )
+    analysis.add_argument("--scenes", type=_positive, default=2000, help="of Miniscapes (2000)")
+    analysis.add_argument("--iterations", type=_positive, default=6000, help="steps (6000)")
+    analysis.add_argument("--batch", type=_positive, default=4, help="images a step (4)")
+    analysis.add_argument("--seed", type=int, default=0)
+    analysis.add_argument("--device", default="cpu", help="cpu (default) or cuda")
+    analysis.add_argument("--threads", type=_positive, help="default: one a core")
+    analysis.set_defaults(command=_train_analysis)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from benchmark.experiment import Experiment, run_experiment
+
+    limit = getattr(options, "limit", _FIRST_LOOK if options.dataset == "miniscapes" else None)
+    experiment = Experiment(
+        dataset=options.dataset,
+        limit=limit,
+        codecs=options.codecs,
+        codec_options=_codec_options(options.option),
+        rates=options.rates,
+        analysis=None if options.analysis == "none" else options.analysis,
+        anchor=options.anchor,
+        bitstreams=options.bitstreams,
+    )
+    failures = run_experiment(experiment, options.out, options.runner, options.jobs)
+    return FAILED_JOBS if failures else 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from benchmark.experiment import show_run
+
+    show_run(options.run, options.anchor)
+    return 0
+
+
+def _codecs(options: argparse.Namespace) -> int:
+    for name in sorted(find_codecs()):
+        try:
+            codec = open_codec(name)
+        except CodecUnavailable as error:
+            print(f"{name:12} cannot run here: {error}")
+        else:
+            print(f"{name:12} {' '.join(point.name for point in codec.rate_points)}")
+    return 0
+
+
+def _train_analysis(options: argparse.Namespace) -> int:
+    import torch
+
+    from benchmark.analysis.training import Recipe, train_analysis
+    from benchmark.datasets import open_training_split
+    from benchmark.metrics.average_precision import wap_of
+
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    training, validation = open_training_split(options.dataset, options.scenes)
+    recipe = Recipe(iterations=options.iterations, batch=options.batch, seed=options.seed)
+    weights = train_analysis(
+        training,
+        options.out,
+        recipe,
+        evaluate=lambda network: wap_of(network, validation),
+        evaluate_every=options.iterations // 10,
+        device=options.device,
+    )
+    print(f"{weights}: use it with --analysis weights:{weights}")
+    return 0
+
+
+def _codec_options(given: Sequence[str]) -> dict[str, dict[str, str]]:
+    options: dict[str, dict[str, str]] = {}
+    for option in given:
+        target, equals, value = option.partition("=")
+        name, dot, key = target.partition(".")
+        if not (equals and dot and key):
+            raise UsageError(f"--option {option} is not of the form NAME.KEY=VALUE")
+        options.setdefault(name, {})[key] = value
+    return options
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return int(text)
+
+
+def _limit(text: str) -> int | None:
+    return None if text == "none" else _positive(text)

@@ -1,0 +1,286 @@
+"""A run from what was asked for to the report."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import joblib
+import pandas as pd
+
+from benchmark.analysis import open_analysis
+from benchmark.codec import Codec, CodecUnavailable, find_codecs, open_codec
+from benchmark.datasets import open_dataset
+from benchmark.datasets.dataset import Dataset, Picture, fingerprint
+from benchmark.errors import UsageError
+from benchmark.machine import machine, versions
+from benchmark.report.curves import draw_curves, render
+from benchmark.report.html import html_report
+from benchmark.report.published import with_published_anchor
+from benchmark.report.summary import delta_rates, summarize
+from benchmark.report.text import delta_rates_text, summary_text
+from benchmark.run import CodecChoice, Encoded, Job, Progress, carry_out, plan_jobs
+from benchmark.runner import open_runner
+from benchmark.store import RunFolder
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What was asked for.
+
+    Attributes:
+        dataset: spec of the data set.
+        limit: number of images; None for all.
+        codecs: names; None for all that can run here.
+        codec_options: options by the codec's name.
+        rates: names of rate points, ``qp32`` or ``vtm:qp32``; none for each codec's own.
+        analysis: spec of the analysis network; None for none.
+        anchor: codec that the others are compared to.
+        bitstreams: run folder that encodings are taken from.
+    """
+
+    dataset: str
+    limit: int | None
+    codecs: Sequence[str] | None
+    codec_options: Mapping[str, Mapping[str, str]]
+    rates: Sequence[str]
+    analysis: str | None
+    anchor: str
+    bitstreams: Path | None
+
+
+def run_experiment(experiment: Experiment, out: Path, runner_spec: str, jobs: int | None) -> int:
+    """Carries out an experiment, writes its run folder, and prints its tables.
+
+    Returns:
+        The number of failed jobs.
+
+    Raises:
+        UsageError, CodecUnavailable: if it cannot be carried out as it was asked for.
+    """
+    runner = open_runner(runner_spec, jobs)
+    folder = RunFolder(out)
+    before = folder.manifest()
+    codecs = _choose_codecs(experiment)
+    dataset = open_dataset(experiment.dataset)
+    pictures = dataset.pictures[: experiment.limit]
+    analysis = experiment.analysis if dataset.categories else None
+    manifest = _manifest(experiment, analysis, codecs, dataset, pictures)
+    with folder.locked():
+        folder.write_manifest(_merged(before, manifest, folder))
+        planned = plan_jobs([choice for choice, _ in codecs], pictures, analysis)
+        if experiment.bitstreams:
+            planned = _with_encodings(planned, RunFolder(experiment.bitstreams), manifest)
+        progress = carry_out(planned, folder, runner)
+        summary = summarize(
+            folder, folder.records(), dataset, pictures, runner, judged=analysis is not None
+        )
+        _print_progress(progress, folder)
+        if not summary.empty:
+            summary, published = with_published_anchor(
+                summary, experiment.anchor, manifest, dataset, pictures, runner
+            )
+            _write_tables(folder, summary, experiment.anchor, published)
+    return sum(progress.failures.values())
+
+
+def show_run(path: Path, anchor: str) -> None:
+    """Prints a run's tables again, and draws its curves and report again.
+
+    Raises:
+        UsageError: if there is no finished run.
+    """
+    folder = RunFolder(path)
+    if not (path / "summary.csv").is_file():
+        raise UsageError(f"{path} holds no summary.csv: finish the run with its command first")
+    summary = pd.read_csv(path / "summary.csv")
+    if anchor not in set(summary["codec"]):
+        raise UsageError(
+            f"{path} has no codec {anchor!r}: it has {', '.join(summary['codec'].unique())}"
+        )
+    published = set(summary.loc[summary["source"] == "published", "codec"])
+    with folder.locked():
+        _write_tables(folder, summary, anchor, published)
+
+
+def _choose_codecs(experiment: Experiment) -> list[tuple[CodecChoice, Codec]]:
+    for name in experiment.codec_options:
+        if name not in (experiment.codecs or find_codecs()):
+            raise UsageError(f"--option names the codec {name!r}, which is not in this run")
+    codecs = []
+    for name in dict.fromkeys(experiment.codecs or sorted(find_codecs())):
+        options = experiment.codec_options.get(name, {})
+        try:
+            codec = open_codec(name, options)
+        except CodecUnavailable as error:
+            if experiment.codecs:
+                raise CodecUnavailable(f"codec {name} cannot run here: {error}") from error
+            print(f"without {name}: {error}", file=sys.stderr)
+            continue
+        codecs.append((codec, tuple(options.items())))
+    return _with_rate_points(codecs, experiment.rates)
+
+
+def _with_rate_points(
+    codecs: Sequence[tuple[Codec, tuple[tuple[str, str], ...]]], rates: Sequence[str]
+) -> list[tuple[CodecChoice, Codec]]:
+    """Gives each codec the rates that name it, else those that name no codec, else its own."""
+    own: dict[str, list[str]] = {}
+    common = []
+    for rate in rates:
+        name, colon, point = rate.rpartition(":")
+        if not colon:
+            common.append(point)
+        elif name in {codec.name for codec, _ in codecs}:
+            own.setdefault(name, []).append(point)
+        else:
+            raise UsageError(f"--rates {rate} names the codec {name!r}, which is not in this run")
+    chosen = []
+    for codec, options in codecs:
+        names = own.get(codec.name, common)
+        points = tuple(map(codec.rate_point, dict.fromkeys(names))) or codec.rate_points
+        chosen.append((CodecChoice(codec.name, options, tuple(points)), codec))
+    return chosen
+
+
+def _manifest(
+    experiment: Experiment,
+    analysis: str | None,
+    codecs: Sequence[tuple[CodecChoice, Codec]],
+    dataset: Dataset,
+    pictures: Sequence[Picture],
+) -> dict[str, Any]:
+    return {
+        "command": shlex.join(["python", "-m", "benchmark", *sys.argv[1:]]),
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "versions": versions(),
+        "machine": machine(),
+        "dataset": {
+            "spec": experiment.dataset,
+            "images": _fingerprints(dataset, pictures),
+        },
+        "analysis": {
+            "spec": analysis,
+            "identity": open_analysis(analysis).identity() if analysis else {},
+        },
+        "codecs": {
+            choice.name: {
+                "options": dict(choice.options),
+                "identity": codec.identity(),
+                "rate_points": [point.name for point in choice.rate_points],
+            }
+            for choice, codec in codecs
+        },
+    }
+
+
+def _fingerprints(dataset: Dataset, pictures: Sequence[Picture]) -> dict[str, str]:
+    found = joblib.Parallel(n_jobs=-1, prefer="threads")(
+        joblib.delayed(fingerprint)(dataset, picture) for picture in pictures
+    )
+    return {picture.name: sha256 for picture, sha256 in zip(pictures, found, strict=True)}
+
+
+def _merged(
+    before: Mapping[str, Any], now: Mapping[str, Any], folder: RunFolder
+) -> Mapping[str, Any]:
+    """The manifest of a run that goes on, perhaps with more codecs, rate points or images.
+
+    Raises:
+        UsageError: if what the folder holds was made with something else.
+    """
+    if not before:
+        return now
+    _check_same("the data set", now["dataset"]["spec"], before["dataset"]["spec"], folder)
+    images = before["dataset"]["images"]
+    for name, sha256 in now["dataset"]["images"].items():
+        _check_same(f"another image {name}:", sha256, images.get(name, sha256), folder)
+    _check_same("the analysis network", now["analysis"], before["analysis"], folder)
+    codecs = dict(before["codecs"])
+    for name, codec in now["codecs"].items():
+        old = codecs.get(name, codec)
+        _check_same(f"the codec {name} as", codec["identity"], old["identity"], folder)
+        points = dict.fromkeys([*old["rate_points"], *codec["rate_points"]])
+        codecs[name] = {**codec, "rate_points": list(points)}
+    return {
+        **now,
+        "dataset": {**now["dataset"], "images": images | now["dataset"]["images"]},
+        "codecs": codecs,
+    }
+
+
+def _check_same(what: str, now: Any, before: Any, folder: RunFolder) -> None:
+    if now != before:
+        raise UsageError(
+            f"{folder.path} was made with {what} {_difference(before, now)}, "
+            f"now it is {_difference(now, before)}: choose another --out"
+        )
+
+
+def _difference(value: Any, other: Any) -> str:
+    """Of mappings only the entries that differ."""
+    if isinstance(value, Mapping) and isinstance(other, Mapping):
+        value = {key: entry for key, entry in value.items() if entry != other.get(key)}
+    return str(value)
+
+
+def _with_encodings(
+    planned: Sequence[Job], other: RunFolder, manifest: Mapping[str, Any]
+) -> list[Job]:
+    """Gives each job the encoding that the other run holds of the same image and codec."""
+    theirs = other.manifest()
+    if not theirs:
+        raise UsageError(f"--bitstreams {other.path} is not a run folder")
+    images, codecs = manifest["dataset"]["images"], manifest["codecs"]
+    encodings = {
+        record.key: Encoded(file, record.encode_s)
+        for record in other.records()
+        if record.sha256 and (file := other.bitstream(record)).is_file()
+    }
+    jobs = []
+    for job in planned:
+        codec, _, image = job.key
+        same = (
+            codec in codecs
+            and theirs["codecs"].get(codec, {}).get("identity") == codecs[codec]["identity"]
+            and theirs["dataset"]["images"].get(image) == images[image]
+        )
+        jobs.append(replace(job, encoded=encodings.get(job.key)) if same else job)
+    return jobs
+
+
+def _print_progress(progress: Progress, folder: RunFolder) -> None:
+    for (codec, reason), number in progress.failures.items():
+        print(f"{codec}: {number} jobs failed: {reason}")
+    if progress.finished:
+        print(
+            f"{progress.finished} jobs in {progress.wall_s:.0f} s ({progress.reused} were done "
+            f"before); encoding, decoding and analysis took {progress.work_s:.0f} s on "
+            f"{progress.workers} workers: wall time / (their sum / workers) = "
+            f"{progress.wall_over_bound:.2f}"
+        )
+    else:
+        print(f"all {progress.reused} jobs were done before")
+
+
+def _write_tables(
+    folder: RunFolder, summary: pd.DataFrame, anchor: str, published: set[str]
+) -> None:
+    deltas = delta_rates(summary, anchor)
+    folder.write_file("summary.csv", summary.to_csv(index=False).encode())
+    folder.write_file("bd_rate.csv", deltas.to_csv(index=False).encode())
+    curves = draw_curves(summary, published)
+    for kind in ("svg", "png"):
+        folder.write_file(f"curves.{kind}", render(curves, kind))
+    folder.write_file(
+        "report.html", html_report(folder.manifest(), summary, deltas, render(curves, "svg"))
+    )
+    print(summary_text(summary), delta_rates_text(deltas, anchor), sep="\n\n")
+    if published:
+        print(f"{', '.join(published)}: the published curve, not measured in this run.")
+    print(f"\nCurves: {folder.path}/curves.svg and .png, report: {folder.path}/report.html")

@@ -1,0 +1,1 @@
+"""Tables, curves and the HTML report of a run."""

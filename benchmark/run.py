@@ -1,0 +1,236 @@
+"""Codecs x rate points x images -> records."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tqdm import tqdm
+
+from benchmark.analysis import open_analysis
+from benchmark.analysis.network import AnalysisNetwork, Detection
+from benchmark.codec import Codec, Image, RatePoint, open_codec
+from benchmark.datasets.dataset import Picture, read_image
+from benchmark.errors import UsageError
+from benchmark.metrics.quality import multi_scale_ssim, psnr
+from benchmark.runner import Failed, Runner
+from benchmark.store import UNCOMPRESSED, Record, RunFolder, finite
+
+ORIGINAL = RatePoint("bits", 24)
+"""The rate point of the original images: three times 8 bits a pixel."""
+
+
+@dataclass(frozen=True)
+class CodecChoice:
+    """A codec of a run, with its options and the rate points that were chosen."""
+
+    name: str
+    options: tuple[tuple[str, str], ...]
+    rate_points: tuple[RatePoint, ...]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A bitstream file that another run made, and the seconds that it took."""
+
+    file: Path
+    encode_s: float
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image at one rate point of one codec; without a codec, the original image.
+
+    Attributes:
+        analysis: the analysis network's name; None where only PSNR and MS-SSIM are measured.
+        encoded: an encoding of the same image by the same codec, to be taken instead.
+    """
+
+    codec: CodecChoice | None
+    rate_point: RatePoint
+    picture: Picture
+    analysis: str | None
+    encoded: Encoded | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        codec = self.codec.name if self.codec else UNCOMPRESSED
+        return codec, self.rate_point.name, self.picture.name
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What a worker hands to the main process, which alone writes to the run folder."""
+
+    record: Record
+    bitstream: bytes | None
+    detections: Sequence[Detection]
+
+
+@dataclass
+class Progress:
+    """What a run did.
+
+    Attributes:
+        finished: number of jobs that were carried out.
+        reused: number of jobs that an earlier run had carried out.
+        failures: number of failed jobs by codec and reason.
+        wall_s: wall time in seconds.
+        work_s: sum of the times of encoding, decoding and analysis in seconds.
+        workers: number of jobs that were worked on at once.
+    """
+
+    finished: int = 0
+    reused: int = 0
+    failures: Counter[tuple[str, str]] = field(default_factory=Counter)
+    wall_s: float = 0.0
+    work_s: float = 0.0
+    workers: int = 1
+
+    @property
+    def wall_over_bound(self) -> float:
+        """Wall time over the least that it can be: the work spread evenly over all workers."""
+        return self.wall_s * self.workers / self.work_s
+
+
+def plan_jobs(
+    codecs: Sequence[CodecChoice], pictures: Sequence[Picture], analysis: str | None
+) -> list[Job]:
+    """All jobs of a run, image by image.
+
+    So the first images show what every kind of job takes, and a run that is stopped has judged
+    all codecs on the same images.
+    """
+    jobs = []
+    for picture in pictures:
+        jobs.append(Job(None, ORIGINAL, picture, analysis))
+        jobs += [
+            Job(codec, rate_point, picture, analysis)
+            for codec in codecs
+            for rate_point in codec.rate_points
+        ]
+    return jobs
+
+
+def carry_out(jobs: Sequence[Job], folder: RunFolder, runner: Runner) -> Progress:
+    """Carries out the jobs that the run folder does not hold yet.
+
+    A failed job is named on standard error and does not stop the others.
+    """
+    started = time.perf_counter()
+    done = {record.key for record in folder.mend()}
+    waiting = [job for job in jobs if job.key not in done]
+    progress = Progress(reused=len(jobs) - len(waiting), workers=runner.workers)
+    interval = 0.1 if sys.stderr.isatty() else 30
+    bar = tqdm(
+        total=len(jobs), initial=progress.reused, unit="job", mininterval=interval, smoothing=0
+    )
+    with bar:
+        for outcome in runner.run(do_job, waiting):
+            if isinstance(outcome, Failed):
+                _tell_once(progress.failures, outcome)
+            else:
+                result = outcome.result
+                folder.add(result.record, result.bitstream, result.detections)
+                progress.finished += 1
+                progress.work_s += _seconds(outcome.task, result.record)
+            bar.update()
+    if waiting:
+        folder.mend()
+    progress.wall_s = time.perf_counter() - started
+    return progress
+
+
+def _seconds(job: Job, record: Record) -> float:
+    """What the job took; an encoding that was taken from another run took nothing now."""
+    encode_s = 0.0 if job.encoded else record.encode_s
+    return encode_s + record.decode_s + record.analysis_s
+
+
+def do_job(job: Job) -> JobResult:
+    """Encodes, decodes in another codec object, and judges one image."""
+    image = read_image(job.picture.path)
+    analysis = _analysis(job.analysis) if job.analysis else None
+    if job.codec is None:
+        coded = _Coded(None, image, 0.0, 0.0)
+    else:
+        coded = _code(job.codec, job.rate_point, image, job.encoded)
+    started = time.perf_counter()
+    detections = analysis.detect([coded.decoded])[0] if analysis else []
+    analysis_s = time.perf_counter() - started
+    codec, rate_point, name = job.key
+    height, width = image.shape[:2]
+    record = Record(
+        codec=codec,
+        rate_point=rate_point,
+        image=name,
+        image_id=job.picture.id,
+        width=width,
+        height=height,
+        bytes=image.size if coded.bitstream is None else len(coded.bitstream),
+        sha256="" if coded.bitstream is None else hashlib.sha256(coded.bitstream).hexdigest(),
+        decoded_sha256=hashlib.sha256(coded.decoded.tobytes()).hexdigest(),
+        detections=len(detections),
+        psnr=finite(psnr(image, coded.decoded)),
+        ms_ssim=finite(multi_scale_ssim(image, coded.decoded)),
+        encode_s=round(coded.encode_s, 4),
+        decode_s=round(coded.decode_s, 4),
+        analysis_s=round(analysis_s, 4),
+    )
+    return JobResult(record, coded.bitstream, detections)
+
+
+@dataclass(frozen=True)
+class _Coded:
+    bitstream: bytes | None
+    decoded: Image
+    encode_s: float
+    decode_s: float
+
+
+def _code(
+    choice: CodecChoice, rate_point: RatePoint, image: Image, encoded: Encoded | None
+) -> _Coded:
+    if encoded:
+        bitstream, encode_s = encoded.file.read_bytes(), encoded.encode_s
+    else:
+        encoder = _codec("encoder", choice.name, choice.options)
+        started = time.perf_counter()
+        bitstream = encoder.encode(image, rate_point)
+        encode_s = time.perf_counter() - started
+    if not bitstream:
+        raise UsageError(f"codec {choice.name} made an empty bitstream")
+    decoder = _codec("decoder", choice.name, choice.options)
+    started = time.perf_counter()
+    decoded = decoder.decode(bitstream)
+    decode_s = time.perf_counter() - started
+    if decoded.shape != image.shape or decoded.dtype != image.dtype:
+        raise UsageError(
+            f"codec {choice.name} decoded {image.dtype} of shape {image.shape} "
+            f"as {decoded.dtype} of shape {decoded.shape}"
+        )
+    return _Coded(bitstream, decoded, encode_s, decode_s)
+
+
+@functools.cache
+def _codec(role: str, name: str, options: tuple[tuple[str, str], ...]) -> Codec:
+    """One codec object a role: the decoder has never seen an original image."""
+    return open_codec(name, dict(options))
+
+
+@functools.cache
+def _analysis(name: str) -> AnalysisNetwork:
+    return open_analysis(name)
+
+
+def _tell_once(failures: Counter[tuple[str, str]], failed: Failed[Job]) -> None:
+    codec, rate_point, image = failed.task.key
+    if not failures[codec, failed.reason]:
+        tqdm.write(f"failed: {codec} {rate_point} {image}: {failed.reason}", file=sys.stderr)
+    failures[codec, failed.reason] += 1

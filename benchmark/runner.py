@@ -1,0 +1,89 @@
+"""What a runner is, and how runners are found."""
+
+from __future__ import annotations
+
+import traceback
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar
+
+from benchmark.codec import CodecUnavailable
+from benchmark.errors import UsageError
+from benchmark.plugins import find_plugins
+from benchmark.programs import ProgramError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Finished(Generic[Task, Result]):
+    """A task that was carried out."""
+
+    task: Task
+    result: Result
+
+
+@dataclass(frozen=True)
+class Failed(Generic[Task]):
+    """A task that could not be carried out, with the reason in one line."""
+
+    task: Task
+    reason: str
+
+
+Outcome = Finished[Task, Result] | Failed[Task]
+
+
+class Runner(ABC):
+    """Carries out tasks, somewhere. It does not know what a codec is.
+
+    Constructed with the number of tasks to work on at once (None: as many as there are cores)
+    and with what follows the colon of ``--runner NAME:WHERE`` (empty without one).
+    """
+
+    name: ClassVar[str]
+
+    workers: int
+    """Number of tasks that are worked on at once."""
+
+    @abstractmethod
+    def __init__(self, jobs: int | None, where: str) -> None: ...
+
+    @abstractmethod
+    def run(
+        self, function: Callable[[Task], Result], tasks: Sequence[Task]
+    ) -> Iterator[Outcome[Task, Result]]:
+        """Applies a pure, picklable function to tasks; yields the outcomes as they finish.
+
+        A task that raises, or whose worker dies, is a `Failed`; the others go on.
+        """
+
+
+def open_runner(spec: str, jobs: int | None) -> Runner:
+    """The runner that ``NAME`` or ``NAME:WHERE`` asks for.
+
+    Raises:
+        UsageError: if there is none of that name, or it cannot be used here.
+    """
+    name, _, where = spec.partition(":")
+    runners = dict(find_plugins("benchmark.runners", Runner))
+    if name not in runners:
+        raise UsageError(f"there is no runner {name!r}: there are {', '.join(sorted(runners))}")
+    found = runners[name]
+    if isinstance(found, Exception):
+        raise UsageError(f"runner {name} cannot be used here: {found}")
+    return found(jobs, where)
+
+
+def attempt(function: Callable[[Task], Result], task: Task) -> Outcome[Task, Result]:
+    """Carries out a task in this process; whatever goes wrong becomes a `Failed`."""
+    try:
+        return Finished(task, function(task))
+    except (CodecUnavailable, ProgramError, UsageError) as error:
+        return Failed(task, str(error))
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        kind = type(error).__name__
+        return Failed(task, f"{kind} in {where.filename}:{where.lineno}: {error}")

@@ -1,0 +1,1 @@
+"""The codec adapters: one file, or one folder, each."""

@@ -1,0 +1,126 @@
+"""VTM, the test model of VVC, through its encoder and decoder programs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shlex
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from benchmark.codec import Codec, CodecUnavailable, Image, RatePoint, rate_points
+from benchmark.programs import ProgramError, run_program
+
+from .vvc_sps import picture_size
+from .yuv420 import CONVERSION, rgb_to_yuv420, yuv420_to_rgb
+
+_SECONDS_PER_PIXEL = 0.01
+_SHORTEST_LIMIT_S = 600.0
+
+
+class VTM(Codec):
+    """VTM in its all-intra configuration, as called by the paper's authors.
+
+    8-bit YUV 4:2:0 in and out, 10 bits inside. Every bit of VTM's own file counts.
+
+    Args:
+        encoder: path of EncoderApp; by default the environment variable VTM_ENCODER.
+        decoder: path of DecoderApp; by default VTM_DECODER.
+        config: path of encoder_intra_vtm.cfg; by default VTM_CONFIG.
+        extra: further arguments of the encoder, for example
+            ``--ScalingList=2 --ScalingListFile=FILE``.
+        timeout: seconds after which an encoding is given up; by default 10 ms for each pixel,
+            and at least 10 minutes.
+    """
+
+    name = "vtm"
+    rate_points = rate_points("qp", 52, 48, 44, 40, 36, 32)
+    value_range = (0, 63)
+
+    def __init__(
+        self,
+        encoder: str = "",
+        decoder: str = "",
+        config: str = "",
+        extra: str = "",
+        timeout: str = "",
+    ) -> None:
+        self._encoder = _file(encoder, "encoder", "VTM_ENCODER")
+        self._decoder = _file(decoder, "decoder", "VTM_DECODER")
+        self._config = _file(config, "config", "VTM_CONFIG")
+        self._extra = shlex.split(extra)
+        self._timeout = float(timeout) if timeout else None
+
+    def identity(self) -> dict[str, str]:
+        return {
+            "version": _version(self._encoder),
+            "encoder_sha256": _sha256(self._encoder),
+            "decoder_sha256": _sha256(self._decoder),
+            "config_sha256": _sha256(self._config),
+            "conversion": CONVERSION,
+            "arguments": shlex.join([*_ARGUMENTS, *self._extra]),
+        }
+
+    def encode(self, image: Image, rate_point: RatePoint) -> bytes:
+        height, width = image.shape[:2]
+        limit = self._timeout or max(_SHORTEST_LIMIT_S, height * width * _SECONDS_PER_PIXEL)
+        with tempfile.TemporaryDirectory(prefix="vtm-") as folder:
+            source, bitstream = Path(folder, "in.yuv"), Path(folder, "out.bin")
+            source.write_bytes(rgb_to_yuv420(image))
+            log = Path(tempfile.gettempdir(), f"vtm-encoder-{os.getpid()}.log")
+            arguments: list[str | Path] = [self._encoder, "-c", self._config, "-i", source]
+            arguments += ["-wdt", str(width), "-hgt", str(height), "-q", f"{rate_point.value:g}"]
+            arguments += ["-b", bitstream, f"--ReconFile={Path(folder, 'rec.yuv')}"]
+            run_program([*arguments, *_ARGUMENTS, *self._extra], timeout=limit, log=log)
+            return _written(bitstream, self._encoder)
+
+    def decode(self, bitstream: bytes) -> Image:
+        width, height = picture_size(bitstream)
+        with tempfile.TemporaryDirectory(prefix="vtm-") as folder:
+            source, decoded = Path(folder, "in.bin"), Path(folder, "rec.yuv")
+            source.write_bytes(bitstream)
+            log = Path(tempfile.gettempdir(), f"vtm-decoder-{os.getpid()}.log")
+            run_program(
+                [self._decoder, "-b", source, "-o", decoded, "-d", "8"],
+                timeout=_SHORTEST_LIMIT_S,
+                log=log,
+            )
+            return yuv420_to_rgb(_written(decoded, self._decoder), width, height, bit_depth=8)
+
+
+_ARGUMENTS = (
+    *("-f", "1", "-fr", "30", "--InputBitDepth=8", "--OutputBitDepth=8", "--InternalBitDepth=10"),
+    "--ConformanceWindowMode=1",
+)
+
+
+def _file(option: str, name: str, variable: str) -> Path:
+    path = option or os.environ.get(variable, "")
+    source = f"option vtm.{name}" if option else variable
+    if not path:
+        raise CodecUnavailable(f"{variable} is not set: let it point to VTM's {name}")
+    if not Path(path).is_file():
+        raise CodecUnavailable(f"{source} points to {path}, which does not exist")
+    return Path(path).resolve()
+
+
+def _written(path: Path, program: Path) -> bytes:
+    if not path.is_file() or path.stat().st_size == 0:
+        raise ProgramError(f"{program.name} ended without an error, but wrote nothing")
+    return path.read_bytes()
+
+
+@cache
+def _version(encoder: Path) -> str:
+    """What the encoder says of itself in its help, after which it ends with an error."""
+    printed = subprocess.run([encoder, "--help"], capture_output=True, timeout=30, check=False)
+    found = re.search(rb"VTM Encoder Version ([\w.]+)", printed.stdout)
+    return found[1].decode() if found else "unknown"
+
+
+@cache
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

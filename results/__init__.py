@@ -1,0 +1,1 @@
+"""Results as data: the published run and what the paper states."""

@@ -1,0 +1,1 @@
+"""The runners: where work is carried out."""

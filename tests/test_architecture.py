@@ -1,0 +1,34 @@
+"""The rules that keep the harness free of what plugs into it."""
+
+import ast
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def imported_names(file):
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+def test_the_harness_imports_no_adapter_and_no_runner():
+    for file in (ROOT / "benchmark").rglob("*.py"):
+        for name in imported_names(file):
+            assert not name.startswith(("benchmark.codecs", "benchmark.runners")), file
+
+
+def test_every_package_is_declared_and_so_part_of_a_wheel():
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    folders = {"benchmark.codecs": "codecs", "benchmark.runners": "runners"}
+    found = {
+        ".".join(file.parent.relative_to(ROOT).parts)
+        for top in ("benchmark", "codecs", "runners", "results")
+        for file in (ROOT / top).rglob("__init__.py")
+    }
+    renamed = {f"benchmark.{name}" if name.split(".")[0] in ("codecs", "runners", "results") else name for name in found}
+    assert renamed == set(declared["packages"])
+    assert folders.items() <= declared["package-dir"].items()
