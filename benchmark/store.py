@@ -8,9 +8,8 @@ import hashlib
 import json
 import math
 import os
-import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -117,9 +116,7 @@ class RunFolder:
 
     # Results
 
-    def add(
-        self, record: Record, bitstream: bytes | None, detections: Sequence[Detection]
-    ) -> None:
+    def add(self, record: Record, bitstream: bytes | None, detections: Sequence[Detection]) -> None:
         """Adds the result of one image; it is lost or kept as a whole."""
         if bitstream is not None:
             _write_whole(self.bitstream(record), bitstream)
@@ -153,14 +150,18 @@ class RunFolder:
         """Drops what cannot be trusted, sorts the rest; returns the records that remain."""
         for unfinished in self.path.rglob(_UNFINISHED + "*"):
             unfinished.unlink()
-        by_key = {record.key: record for record in self.records()}
+        groups: dict[tuple[str, str], list[Record]] = {
+            (file.parent.name, file.stem): [] for file in self.path.glob("detections/*/*.json")
+        }
+        for record in {record.key: record for record in self.records()}.values():
+            groups.setdefault((record.codec, record.rate_point), []).append(record)
         trusted = []
-        for (codec, rate_point), records in _by_rate_point(by_key.values()).items():
+        for (codec, rate_point), records in sorted(groups.items()):
             entries = _detection_entries(self._detections_file(codec, rate_point))
             found = Counter(entry["image_id"] for entry in entries)
             kept = [
                 record
-                for record in records
+                for record in sorted(records, key=lambda record: record.image)
                 if found[record.image_id] == record.detections and self._has_bitstream(record)
             ]
             self._write_detections(codec, rate_point, kept, entries)
@@ -221,28 +222,18 @@ _EMPTY_ARRAY = b"[" + _ARRAY_END
 _FIELDS = {field.name for field in fields(Record)}
 
 
-def _by_rate_point(records: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:
-    """Records by codec and rate point, all in the order of their names."""
-    groups: dict[tuple[str, str], list[Record]] = {}
-    for record in sorted(records, key=lambda record: record.key):
-        groups.setdefault((record.codec, record.rate_point), []).append(record)
-    return groups
-
-
 def _record_line(record: Record) -> str:
     return json.dumps(asdict(record), allow_nan=False) + "\n"
 
 
 def _write_whole(target: Path, content: bytes) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, unfinished = tempfile.mkstemp(prefix=_UNFINISHED, dir=target.parent)
+    unfinished = target.with_name(_UNFINISHED + target.name)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        os.chmod(unfinished, 0o644)
-        os.replace(unfinished, target)
+        unfinished.write_bytes(content)
+        unfinished.replace(target)
     except BaseException:
-        Path(unfinished).unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
         raise
 
 

@@ -6,16 +6,24 @@ import os
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import as_completed
+from concurrent.futures.process import BrokenProcessPool
 
 import joblib
-from joblib.externals.loky.process_executor import TerminatedWorkerError
+from joblib.externals.loky import get_reusable_executor
 
 from benchmark.runner import Failed, Outcome, Result, Runner, Task, attempt
 
+# loky starts a worker anew when its memory has grown; nothing is lost by that.
+warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
+
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+
 
 class LocalRunner(Runner):
-    """joblib's loky back end: a pool of processes."""
+    """A pool of joblib's loky processes."""
 
     name = "local"
 
@@ -31,7 +39,7 @@ class LocalRunner(Runner):
                 for number, outcome in _pool(self.workers, function, waiting):
                     del waiting[number]
                     yield outcome
-            except TerminatedWorkerError:
+            except BrokenProcessPool:
                 # Tasks start in order, so the one that took its worker down is among the first.
                 for number in list(waiting)[: 2 * self.workers]:
                     yield _alone(function, waiting.pop(number))
@@ -40,29 +48,31 @@ class LocalRunner(Runner):
 def _pool(
     workers: int, function: Callable[[Task], Result], tasks: dict[int, Task]
 ) -> Iterator[tuple[int, Outcome[Task, Result]]]:
-    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-        parallel = joblib.Parallel(
-            n_jobs=workers, return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs"
-        )
-        yield from parallel(
-            joblib.delayed(_in_worker)(os.getpid(), function, number, task)
-            for number, task in list(tasks.items())
-        )
+    executor = get_reusable_executor(max_workers=workers, env=_ONE_THREAD)
+    futures = {
+        executor.submit(_in_worker, os.getpid(), function, task): number
+        for number, task in tasks.items()
+    }
+    try:
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    except BaseException:
+        executor.shutdown(kill_workers=True)
+        raise
 
 
 def _alone(function: Callable[[Task], Result], task: Task) -> Outcome[Task, Result]:
     try:
         return next(outcome for _, outcome in _pool(1, function, {0: task}))
-    except TerminatedWorkerError:
+    except BrokenProcessPool:
         return Failed(task, "its worker process died (killed, out of memory, or crashed)")
 
 
 def _in_worker(
-    parent: int, function: Callable[[Task], Result], number: int, task: Task
-) -> tuple[int, Outcome[Task, Result]]:
-    if os.getpid() != parent:
-        _end_with(parent)
-    return number, attempt(function, task)
+    parent: int, function: Callable[[Task], Result], task: Task
+) -> Outcome[Task, Result]:
+    _end_with(parent)
+    return attempt(function, task)
 
 
 _watched: set[int] = set()

@@ -209,7 +209,7 @@ class Found:
 
 
 class _ResNet(nn.Module):
-    """ResNet-18 (He et al., CVPR 2016) of a chosen width."""
+    """ResNet-18 (He et al., CVPR 2016) of a chosen width, with ResNet-D's shortcuts."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -241,8 +241,12 @@ class _ResNet(nn.Module):
 def _stage(channels_in: int, channels: int, stride: int) -> nn.Sequential:
     shortcut = None
     if channels_in != channels:
+        # Averages before a 1x1 convolution of stride 1 (He et al., "Bag of tricks", CVPR 2019,
+        # ResNet-D): no pixel is skipped. And with few channels the 1x1 convolution of stride 2
+        # of torch 2.14 writes past its memory on a CPU.
         shortcut = nn.Sequential(
-            nn.Conv2d(channels_in, channels, 1, stride=stride, bias=False),
+            nn.AvgPool2d(stride, stride, ceil_mode=True),
+            nn.Conv2d(channels_in, channels, 1, bias=False),
             nn.BatchNorm2d(channels),
         )
     return nn.Sequential(
@@ -496,7 +500,8 @@ def save_weights(path: Path, network: MaskRcnn, description: Description) -> Non
         name: (value.half() if value.ndim > 1 else value).contiguous().cpu()
         for name, value in network.state_dict().items()
     }
-    metadata = {"kind": _KIND, "description": json.dumps(asdict(description))}
+    # one entry only: safetensors writes several in any order, and the file's hash is the identity
+    metadata = {_KIND: json.dumps(asdict(description))}
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     part.write_bytes(save(tensors, metadata))
@@ -515,9 +520,9 @@ def load_weights(path: Path) -> tuple[MaskRcnn, Description]:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if metadata.get("kind") != _KIND:
+        if _KIND not in metadata:
             raise UsageError(f"{path} holds other weights than those of `train analysis`")
-        description = _description(json.loads(metadata["description"]))
+        description = _description(json.loads(metadata[_KIND]))
         network = MaskRcnn(len(description.categories), description.width)
         network.load_state_dict(tensors)
     except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:

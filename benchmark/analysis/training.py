@@ -43,8 +43,6 @@ LOG = "log.jsonl"
 _LOG_EVERY = 20
 _MOST_MEMORY = 8e9
 _LARGEST_GRADIENT = 5.0
-# With 8 channels the bfloat16 convolutions of torch 2.14 write past their memory on a CPU.
-_BFLOAT16_CHANNELS = 16
 
 
 @dataclass(frozen=True)
@@ -59,8 +57,7 @@ class Recipe:
         weight_decay: AdamW's, on kernels and matrices only.
         warm_up: steps over which the learning rate rises.
         averaging: decay of the moving average of the weights; the average is what is kept.
-        bfloat16: whether layers compute in bfloat16 (weights stay float32); only with a width
-            that is a multiple of 16.
+        bfloat16: whether layers compute in bfloat16 (weights stay float32).
         seed: of the first weights, the order, the augmentation and the sampling.
     """
 
@@ -104,17 +101,11 @@ def train_analysis(
         The path of the weights.
 
     Raises:
-        UsageError: if ``out`` holds a training with another recipe, there are no images, or the
-            width does not go with bfloat16.
+        UsageError: if ``out`` holds a training with another recipe, or there are no images.
         KeyboardInterrupt: after SIGINT or SIGTERM, the checkpoint being written.
     """
     if not dataset.pictures:
         raise UsageError(f"{dataset.name} has no images to train on")
-    if recipe.bfloat16 and recipe.width % _BFLOAT16_CHANNELS:
-        raise UsageError(
-            f"width {recipe.width} cannot be trained in bfloat16: take a multiple of "
-            f"{_BFLOAT16_CHANNELS}, or float32"
-        )
     out.mkdir(parents=True, exist_ok=True)
     state = _State(recipe, tuple(dataset.categories), device)
     state.resume(out / CHECKPOINT)
@@ -322,7 +313,7 @@ class _Batches:
 
     def _read(self, index: int) -> _Example:
         picture = self._dataset.pictures[index]
-        image = read_image(picture.path)
+        image = read_image(picture.path).copy()  # torch takes no read-only arrays
         height, width = image.shape[:2]
         boxes, labels, crops, ignored = [], [], [], []
         for instance in self._dataset.instances(picture):

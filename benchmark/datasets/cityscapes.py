@@ -73,9 +73,7 @@ class Cityscapes(Dataset):
         return _read_ids(self._instances_path(picture)).tobytes()
 
     def _check_annotations(self) -> None:
-        missing = [
-            path for path in map(self._instances_path, self.pictures) if not path.is_file()
-        ]
+        missing = [path for path in map(self._instances_path, self.pictures) if not path.is_file()]
         if missing:
             names = ", ".join(str(path) for path in missing[:_NAMED])
             more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""

@@ -43,7 +43,8 @@ class GroundTruth:
         ]
         self._coco = _coco(
             {
-                "images": [{"id": picture.id} for picture in pictures],
+                # pycocotools asks for a size, but masks that are encoded already have their own
+                "images": [{"id": picture.id, "height": 0, "width": 0} for picture in pictures],
                 "categories": [vars(category) for category in dataset.categories],
                 "annotations": [
                     {"id": number, **annotation} for number, annotation in enumerate(annotations, 1)

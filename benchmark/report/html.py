@@ -28,4 +28,4 @@ def html_report(
 
 
 def _number(value: float, digits: int) -> str:
-    return "–" if pd.isna(value) else f"{value:.{digits}f}"
+    return "-" if pd.isna(value) else f"{value:.{digits}f}"

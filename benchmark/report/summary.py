@@ -72,9 +72,7 @@ def delta_rates(summary: pd.DataFrame, anchor: str) -> pd.DataFrame:
         if anchor in curves and codec != anchor
         for quality in QUALITIES
         for method in METHODS
-        for delta in [
-            delta_rate(_curve(lines, quality), _curve(curves[anchor], quality), method)
-        ]
+        for delta in [delta_rate(_curve(lines, quality), _curve(curves[anchor], quality), method)]
     ]
     return pd.DataFrame(
         rows, columns=["codec", "anchor", "quality", "method", "bd_rate", "overlap", "note"]

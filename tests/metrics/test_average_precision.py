@@ -1,0 +1,172 @@
+"""wAP against pycocotools used directly, and against cases that can be worked out by hand."""
+
+import contextlib
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from pycocotools import mask as coco_mask
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from benchmark.analysis.network import Detection
+from benchmark.datasets.dataset import Category, Dataset, Instance, Picture
+from benchmark.metrics.average_precision import GroundTruth, coco_result
+
+SIZE = (96, 128)
+
+
+class Rectangles(Dataset):
+    """Images that hold rectangles of three classes, some of them ignored."""
+
+    name = "rectangles"
+    categories = (Category(24, "person"), Category(26, "car"), Category(33, "bicycle"))
+
+    def __init__(self, images=6, seed=0):
+        random = np.random.default_rng(seed)
+        self.pictures = [Picture(number, f"image{number}", None) for number in range(images)]
+        self._instances = {
+            picture.id: [self._rectangle(random) for _ in range(7)] for picture in self.pictures
+        }
+
+    def _rectangle(self, random):
+        top, left = random.integers(0, 60), random.integers(0, 90)
+        mask = np.zeros(SIZE, bool)
+        mask[top : top + random.integers(8, 36), left : left + random.integers(8, 38)] = True
+        category = self.categories[random.choice(3, p=(0.2, 0.7, 0.1))]
+        return Instance(category.id, mask, ignored=bool(random.random() < 0.15))
+
+    def instances(self, picture):
+        return self._instances[picture.id]
+
+    def annotation_bytes(self, picture):
+        return b""
+
+
+def detection(mask, category_id, score):
+    encoded = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
+    box = tuple(coco_mask.toBbox(encoded).tolist())
+    return Detection(category_id, score, box, SIZE, encoded["counts"].decode())
+
+
+def perfect(dataset):
+    return {
+        picture.id: [
+            detection(instance.mask, instance.category_id, 0.9)
+            for instance in dataset.instances(picture)
+            if not instance.ignored
+        ]
+        for picture in dataset.pictures
+    }
+
+
+def imperfect(dataset, seed=1):
+    """Shifted masks, wrong classes, false alarms, random scores."""
+    random = np.random.default_rng(seed)
+    found = {}
+    for picture in dataset.pictures:
+        found[picture.id] = [
+            detection(
+                np.roll(instance.mask, random.integers(-6, 7), axis=random.integers(0, 2)),
+                instance.category_id if random.random() < 0.8 else 26,
+                round(random.random(), 4),
+            )
+            for instance in dataset.instances(picture)
+            for _ in range(random.integers(0, 3))
+        ]
+    return found
+
+
+def direct_wap(dataset, detections):
+    """The metric's definition, with pycocotools at its own settings."""
+    annotations = []
+    for picture in dataset.pictures:
+        for instance in dataset.instances(picture):
+            encoded = coco_mask.encode(np.asfortranarray(instance.mask, dtype=np.uint8))
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": picture.id,
+                    "category_id": instance.category_id,
+                    "segmentation": encoded,
+                    "area": float(coco_mask.area(encoded)),
+                    "bbox": coco_mask.toBbox(encoded).tolist(),
+                    "iscrowd": int(instance.ignored),
+                }
+            )
+    coco = COCO()
+    coco.dataset = {
+        "images": [{"id": p.id, "height": 96, "width": 128} for p in dataset.pictures],
+        "categories": [{"id": category.id} for category in dataset.categories],
+        "annotations": annotations,
+    }
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco.createIndex()
+        results = [coco_result(i, found) for i, all_ in detections.items() for found in all_]
+        evaluation = COCOeval(coco, coco.loadRes(results), "segm")
+        evaluation.evaluate()
+        evaluation.accumulate()
+    weighted, instances = 0.0, 0
+    for index, category in enumerate(dataset.categories):
+        number = sum(
+            annotation["category_id"] == category.id and not annotation["iscrowd"]
+            for annotation in annotations
+        )
+        weighted += number * evaluation.eval["precision"][:, :, index, 0, 2].mean()
+        instances += number
+    return 100 * weighted / instances
+
+
+def test_perfect_detections_have_100_percent():
+    dataset = Rectangles()
+    found = GroundTruth(dataset, dataset.pictures).average_precision(perfect(dataset))
+    assert found.wap == pytest.approx(100)
+    assert found.ap50 == pytest.approx(100)
+
+
+def test_nothing_found_is_0_percent():
+    dataset = Rectangles()
+    assert GroundTruth(dataset, dataset.pictures).average_precision({}).wap == 0
+
+
+def test_wap_equals_pycocotools_used_directly():
+    dataset = Rectangles()
+    detections = imperfect(dataset)
+    found = GroundTruth(dataset, dataset.pictures).average_precision(detections)
+    assert 5 < found.wap < 95
+    assert found.wap == pytest.approx(direct_wap(dataset, detections), abs=1e-9)
+
+
+def test_classes_weigh_as_much_as_they_have_instances():
+    dataset = Rectangles()
+    truth = GroundTruth(dataset, dataset.pictures)
+    only_cars = {
+        picture: [found for found in all_ if found.category_id == 26]
+        for picture, all_ in perfect(dataset).items()
+    }
+    share = truth.instances[26] / sum(truth.instances.values())
+    assert truth.average_precision(only_cars).wap == pytest.approx(100 * share)
+
+
+def test_ignored_instances_neither_count_nor_cost():
+    dataset = Rectangles()
+    truth = GroundTruth(dataset, dataset.pictures)
+    detections = perfect(dataset)
+    for picture in dataset.pictures:
+        detections[picture.id] += [
+            detection(instance.mask, instance.category_id, 0.95)
+            for instance in dataset.instances(picture)
+            if instance.ignored
+        ]
+    assert truth.average_precision(detections).wap == pytest.approx(100)
+
+
+def test_false_alarms_above_the_right_detections_cost():
+    dataset = Rectangles()
+    detections = perfect(dataset)
+    empty = np.zeros(SIZE, bool)
+    empty[:4, :4] = True
+    for found in detections.values():
+        found += [replace(detection(empty, 26, 0.99))]
+    assert GroundTruth(dataset, dataset.pictures).average_precision(detections).wap < 95

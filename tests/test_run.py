@@ -1,0 +1,305 @@
+"""Whole runs by the command line, with real codecs, on the first images of Miniscapes."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from hashlib import sha256
+from pathlib import Path
+
+import pandas as pd
+import PIL.Image
+import pytest
+from pycocotools.coco import COCO
+
+from benchmark.codec import find_codecs
+from benchmark.datasets import open_dataset
+
+SMALL = (
+    *("run", "--codecs", "jpeg", "vvenc", "--limit", "2", "--out", "out"),
+    *("--rates", "jpeg:quality5", "jpeg:quality30", "vvenc:qp50", "vvenc:qp40"),
+)
+TIMES = ("encode_s", "decode_s", "analysis_s")
+
+
+def contents(run):
+    """All that a run measured, without the times."""
+    records = [json.loads(line) for line in (run / "records.jsonl").read_text().splitlines()]
+    measured = [{k: v for k, v in record.items() if k not in TIMES} for record in records]
+    files = sorted(p for part in ("bitstreams", "detections") for p in (run / part).rglob("*"))
+    digests = {p.relative_to(run): sha256(p.read_bytes()).digest() for p in files if p.is_file()}
+    return measured, digests
+
+
+@pytest.fixture(scope="module")
+def small_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("small")
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmark", *SMALL], cwd=folder, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
+
+
+def test_rates_are_the_sizes_of_the_bitstream_files(small_run):
+    folder, _ = small_run
+    summary = pd.read_csv(folder / "out/summary.csv").set_index(["codec", "rate_point"])
+    for codec, rate_point in (("jpeg", "quality5"), ("vvenc", "qp40")):
+        files = list((folder / "out/bitstreams" / codec / rate_point).iterdir())
+        assert len(files) == 2
+        bits = 8 * sum(file.stat().st_size for file in files)
+        assert summary.loc[(codec, rate_point), "bpp"] == pytest.approx(bits / (2 * 512 * 256))
+
+
+def test_the_run_folder_holds_what_it_should(small_run):
+    out = small_run[0] / "out"
+    for name in ("run.json", "records.jsonl", "summary.csv", "bd_rate.csv", "report.html"):
+        assert (out / name).stat().st_size > 0
+    assert PIL.Image.open(out / "curves.png").size[0] > 600
+    assert (out / "curves.svg").read_text().startswith("<?xml")
+    manifest = json.loads((out / "run.json").read_text())
+    assert set(manifest["codecs"]) == {"jpeg", "vvenc"}
+    assert manifest["analysis"]["identity"]["weights_sha256"]
+
+
+def test_detections_are_in_cocos_result_format(small_run):
+    truth = COCO()
+    truth.dataset = {
+        "images": [{"id": number, "width": 512, "height": 256} for number in range(2)],
+        "categories": [{"id": number} for number in range(24, 34)],
+        "annotations": [],
+    }
+    truth.createIndex()
+    loaded = truth.loadRes(str(small_run[0] / "out/detections/vvenc/qp40.json"))
+    assert len(loaded.getAnnIds()) > 0
+    mask = loaded.annToMask(loaded.loadAnns(loaded.getAnnIds())[0])
+    assert mask.shape == (256, 512)
+
+
+def test_more_bits_and_no_compression_are_better(small_run):
+    summary = pd.read_csv(small_run[0] / "out/summary.csv").set_index(["codec", "rate_point"])
+    wap, psnr = summary["wap"], summary["psnr"]
+    assert wap["uncompressed", "bits24"] > wap["vvenc", "qp50"]
+    assert psnr["vvenc", "qp40"] > psnr["vvenc", "qp50"]
+
+
+def test_the_tables_are_printed(small_run):
+    for text in ("wAP/%", "uncompressed", "quality30", "wall time", "report.html"):
+        assert text in small_run[1]
+
+
+def test_a_finished_run_is_not_done_again_and_can_be_extended(small_run):
+    folder, _ = small_run
+    before = contents(folder / "out")
+    command = [sys.executable, "-m", "benchmark", *SMALL]
+    again = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    assert "all 10 jobs were done before" in again.stdout
+    assert contents(folder / "out") == before
+    more = [*command, "jpeg:quality60"]
+    extended = subprocess.run(more, cwd=folder, capture_output=True, text=True, check=True)
+    assert "2 jobs in" in extended.stdout
+    assert "(10 were done before)" in extended.stdout
+
+
+def test_bitstreams_of_another_run_are_taken(small_run, tmp_path):
+    folder, _ = small_run
+    command = [sys.executable, "-m", "benchmark", *SMALL, "--analysis", "none"]
+    command[command.index("out")] = str(tmp_path / "other")
+    subprocess.run(
+        [*command, "--bitstreams", "out"], cwd=folder, capture_output=True, text=True, check=True
+    )
+    ours = [json.loads(line) for line in (folder / "out/records.jsonl").read_text().splitlines()]
+    times = {(r["codec"], r["rate_point"], r["image"]): r["encode_s"] for r in ours}
+    taken = (tmp_path / "other/records.jsonl").read_text().splitlines()
+    for record in map(json.loads, taken):
+        assert record["encode_s"] == times[record["codec"], record["rate_point"], record["image"]]
+        assert record["detections"] == 0
+
+
+def killed_at_random_and_resumed(folder, arguments, kills, seed):
+    """Kills the run with SIGKILL after a random time, again and again, then lets it finish."""
+    moments = random.Random(seed)
+    command = [sys.executable, "-m", "benchmark", *arguments]
+    done = []
+    for _ in range(kills):
+        process = subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL)
+        time.sleep(moments.uniform(2.5, 9))
+        process.kill()
+        process.wait()
+        records = folder / "out/records.jsonl"
+        done.append(records.read_text().splitlines()[:-1] if records.exists() else [])
+    last = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert last.returncode == 0, last.stderr
+    return done
+
+
+def check_killing(folder, kills):
+    arguments = (
+        *("run", "--codecs", "jpeg", "webp", "vvenc", "--limit", "6", "--out", "out"),
+        *("--rates", "jpeg:quality5", "webp:quality20", "vvenc:qp40", "vvenc:qp46"),
+    )
+    (folder / "undisturbed").mkdir()
+    (folder / "killed").mkdir()
+    command = [sys.executable, "-m", "benchmark", *arguments]
+    subprocess.run(command, cwd=folder / "undisturbed", check=True, capture_output=True)
+    done = killed_at_random_and_resumed(folder / "killed", arguments, kills, seed=kills)
+    assert contents(folder / "killed/out") == contents(folder / "undisturbed/out")
+    # Each line, with the times in it, is still there: no finished job was done again.
+    last = set((folder / "killed/out/records.jsonl").read_text().splitlines())
+    assert any(done)
+    for lines in done:
+        assert set(lines) <= last
+
+
+def test_a_killed_run_goes_on_to_the_same_results(tmp_path):
+    check_killing(tmp_path, kills=2)
+
+
+@pytest.mark.long
+def test_a_run_killed_ten_times_goes_on_to_the_same_results(tmp_path):
+    check_killing(tmp_path, kills=10)
+
+
+def test_images_without_annotations_have_rate_psnr_and_ms_ssim(benchmark_command, tmp_path):
+    (tmp_path / "photos").mkdir()
+    for picture in open_dataset("miniscapes").pictures[:2]:
+        with PIL.Image.open(picture.path) as image:
+            image.crop((0, 0, 301, 203)).save(tmp_path / "photos" / f"{picture.id}.png")
+    done = benchmark_command(
+        *("run", "--dataset", "images:photos", "--codecs", "jpeg", "hevc", "--anchor", "hevc"),
+        *("--out", "out"),
+    )
+    assert done.returncode == 0, done.stderr
+    summary = pd.read_csv(tmp_path / "out/summary.csv")
+    assert summary["wap"].isna().all()
+    assert summary["ms_ssim"].between(0, 1).all()
+    deltas = pd.read_csv(tmp_path / "out/bd_rate.csv")
+    jpeg = deltas[(deltas["quality"] == "psnr") & (deltas["method"] == "akima")]["bd_rate"].item()
+    assert jpeg > 30
+
+
+def program(path, text):
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+# VTM cannot be had here: these scripts stand for an encoder that goes wrong in a certain way.
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("echo no such file; exit 3", "failed with exit code 3: no such file"),
+        ("exit 0", "wrote nothing"),
+        ("sleep 60", "did not end within 1 s"),
+        ("kill -9 $$", "was ended by signal 9"),
+    ],
+)
+def test_a_codec_that_fails_does_not_stop_the_others(benchmark_command, tmp_path, script, message):
+    encoder = program(tmp_path / "encoder", f'[ "$1" = --help ] && exit 1\n{script}')
+    (tmp_path / "intra.cfg").write_text("")
+    done = benchmark_command(
+        *("run", "--codecs", "vtm", "jpeg", "--limit", "1", "--analysis", "none"),
+        *("--rates", "vtm:qp52", "vtm:qp48", "jpeg:quality5", "jpeg:quality50", "--out", "out"),
+        *("--option", "vtm.timeout=1"),
+        VTM_ENCODER=encoder,
+        VTM_DECODER=encoder,
+        VTM_CONFIG=tmp_path / "intra.cfg",
+    )
+    assert done.returncode == 1
+    assert f"vtm: 2 jobs failed: encoder {message}" in done.stdout
+    summary = pd.read_csv(tmp_path / "out/summary.csv")
+    assert list(summary["codec"]) == ["jpeg", "jpeg", "uncompressed"]
+
+
+def test_all_codecs_are_listed_with_the_reason_why_one_cannot_run(benchmark_command):
+    done = benchmark_command("codecs")
+    assert done.returncode == 0
+    lines = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
+    assert set(lines) == set(find_codecs())
+    assert lines["vtm"] == "cannot run here: VTM_ENCODER is not set: let it point to VTM's encoder"
+    assert lines["jpeg"].startswith("quality3 ")
+
+
+WRONG = [
+    (["run", "--codecs", "h264"], "there is no codec 'h264'"),
+    (["run", "--codecs", "vtm"], "codec vtm cannot run here: VTM_ENCODER is not set"),
+    (["run", "--codecs", "jpeg", "--rates", "qp22"], "codec jpeg has no rate point 'qp22'"),
+    (["run", "--codecs", "jpeg", "--rates", "vvenc:qp22"], "which is not in this run"),
+    (["run", "--dataset", "kitti"], "there is no data set 'kitti'"),
+    (["run", "--dataset", "cityscapes:nowhere"], "does not exist"),
+    (["run", "--dataset", "images:nowhere"], "the folder nowhere does not exist"),
+    (["run", "--analysis", "yolo"], "there is no analysis network 'yolo'"),
+    (["run", "--codecs", "jpeg", "--option", "jpeg.speed=1"], "codec jpeg has no option 'speed'"),
+    (["run", "--runner", "cloud"], "there is no runner 'cloud'"),
+    (["run", "--limit", "0"], "is not a number above 0"),
+    (["report", "nowhere"], "holds no summary.csv"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), WRONG, ids=lambda value: str(value)[:40])
+def test_wrong_use_is_one_clear_line(benchmark_command, arguments, message):
+    done = benchmark_command(*arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_output_folder_of_another_run_is_not_touched(small_run):
+    folder, _ = small_run
+    before = contents(folder / "out")
+    another = f"vvenc.ffmpeg={other_ffmpeg(folder)}"
+    for other in (["--analysis", "none"], ["--option", another]):
+        command = [sys.executable, "-m", "benchmark", *SMALL, *other]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        assert done.returncode == 2
+        assert "choose another --out" in done.stderr
+    assert contents(folder / "out") == before
+
+
+def other_ffmpeg(folder):
+    """The same program in another file: its hash differs, so it is another ffmpeg."""
+    import imageio_ffmpeg
+
+    copy = folder / "ffmpeg"
+    if not copy.exists():
+        copy.write_bytes(Path(imageio_ffmpeg.get_ffmpeg_exe()).read_bytes() + b"\0")
+        copy.chmod(0o755)
+    return copy
+
+
+def test_an_unreadable_image_is_named(benchmark_command, tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos/broken.png").write_bytes(b"\x89PNG\r\n\x1a\n, and then nothing")
+    done = benchmark_command("run", "--dataset", "images:photos", "--codecs", "jpeg")
+    assert done.returncode == 2
+    assert "photos/broken.png is not a readable image" in done.stderr
+
+
+def test_a_full_disk_loses_nothing_and_is_said(tmp_path):
+    """A limit on the size of files stands for a full disk: writing fails in the same way."""
+    command = [sys.executable, "-m", "benchmark", *SMALL, "--analysis", "none"]
+    limited = ["bash", "-c", 'ulimit -f 3; trap "" XFSZ; exec "$@"', "bash", *command]
+    done = subprocess.run(limited, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "File too large" in done.stderr
+    assert "Traceback" not in done.stderr
+    again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert again.returncode == 0
+
+
+def test_ctrl_c_keeps_finished_work(tmp_path):
+    command = [sys.executable, "-m", "benchmark", *SMALL, "--analysis", "none"]
+    command[command.index("2")] = "40"
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    records = tmp_path / "out/records.jsonl"
+    while not (records.exists() and records.read_text().count("\n") > 3):
+        time.sleep(0.05)
+        assert process.poll() is None
+    os.kill(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "interrupted; the same command goes on" in errors
+    assert records.read_text().count("\n") > 3
