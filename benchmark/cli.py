@@ -194,7 +194,7 @@ def _train_analysis(options: argparse.Namespace) -> int:
         options.out,
         recipe,
         evaluate=lambda network: wap_of(network, validation),
-        evaluate_every=options.iterations // 10,
+        evaluate_every=max(1, options.iterations // 5),
         device=options.device,
     )
     print(f"{weights}: use it with --analysis weights:{weights}")

@@ -6,7 +6,7 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -179,11 +179,13 @@ def _manifest(
     }
 
 
-def _fingerprints(dataset: Dataset, pictures: Sequence[Picture]) -> dict[str, str]:
+def _fingerprints(
+    dataset: Dataset, pictures: Sequence[Picture]
+) -> dict[str, dict[str, str]]:
     found = joblib.Parallel(n_jobs=-1, prefer="threads")(
         joblib.delayed(fingerprint)(dataset, picture) for picture in pictures
     )
-    return {picture.name: sha256 for picture, sha256 in zip(pictures, found, strict=True)}
+    return {picture.name: asdict(its) for picture, its in zip(pictures, found, strict=True)}
 
 
 def _merged(
@@ -198,8 +200,8 @@ def _merged(
         return now
     _check_same("the data set", now["dataset"]["spec"], before["dataset"]["spec"], folder)
     images = before["dataset"]["images"]
-    for name, sha256 in now["dataset"]["images"].items():
-        _check_same(f"another image {name}:", sha256, images.get(name, sha256), folder)
+    for name, its in now["dataset"]["images"].items():
+        _check_same(f"another image {name}:", its, images.get(name, its), folder)
     _check_same("the analysis network", now["analysis"], before["analysis"], folder)
     codecs = dict(before["codecs"])
     for name, codec in now["codecs"].items():
@@ -248,7 +250,7 @@ def _with_encodings(
         same = (
             codec in codecs
             and theirs["codecs"].get(codec, {}).get("identity") == codecs[codec]["identity"]
-            and theirs["dataset"]["images"].get(image) == images[image]
+            and theirs["dataset"]["images"].get(image, {}).get("pixels") == images[image]["pixels"]
         )
         jobs.append(replace(job, encoded=encodings.get(job.key)) if same else job)
     return jobs

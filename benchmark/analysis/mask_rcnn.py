@@ -32,7 +32,7 @@ from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredic
 from torchvision.models.detection.roi_heads import RoIHeads, fastrcnn_loss
 from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
 from torchvision.models.resnet import BasicBlock
-from torchvision.ops import roi_align
+from torchvision.ops import box_iou, roi_align
 from torchvision.ops.feature_pyramid_network import FeaturePyramidNetwork, LastLevelMaxPool
 
 from benchmark.analysis.network import AnalysisNetwork, Detection
@@ -53,10 +53,11 @@ STD = (0.229, 0.224, 0.225)
 """Per channel (RGB, of values in [0, 1]): the network sees (image - MEAN) / STD."""
 
 _STRIDES = (4, 8, 16, 32)
-_ANCHOR_SIZES = ((12,), (24,), (48,), (96,), (160,))
-_RATIOS = (0.5, 1.0, 2.0)
+_ANCHOR_SIZES = ((10,), (20,), (40,), (80,), (160,))
+_RATIOS = (0.6, 1.2, 2.7)  # height by width: cars, things seen from behind, people
 _DIVISOR = 32
 _COVERED = 0.5
+_OBJECT_IOU = 0.5
 _KIND = "benchmark Mask R-CNN"
 
 
@@ -69,13 +70,13 @@ class Objects:
             that x1 - x0 is the width.
         labels: int64, N: 1 for the first category; 0 is the background.
         masks: uint8, N x H x W.
-        ignored_boxes: float32, M x 4: regions from which nothing is learned.
+        ignored: bool, H x W: regions from which nothing is learned.
     """
 
     boxes: Tensor
     labels: Tensor
     masks: Tensor
-    ignored_boxes: Tensor
+    ignored: Tensor
 
     @classmethod
     def of(
@@ -85,13 +86,16 @@ class Objects:
         labels = {category.id: number for number, category in enumerate(categories, 1)}
         visible = [instance for instance in instances if instance.mask.any()]
         learned = [instance for instance in visible if not instance.ignored]
-        ignored = [instance for instance in visible if instance.ignored]
+        ignored = np.zeros(size, bool)
+        for instance in visible:
+            if instance.ignored:
+                ignored |= instance.mask
         masks = np.array([instance.mask for instance in learned], np.uint8)
         return cls(
             torch.tensor([box_of(i.mask) for i in learned], dtype=torch.float32).reshape(-1, 4),
             torch.tensor([labels[i.category_id] for i in learned], dtype=torch.int64),
             torch.from_numpy(masks.reshape(-1, *size)),
-            torch.tensor([box_of(i.mask) for i in ignored], dtype=torch.float32).reshape(-1, 4),
+            torch.from_numpy(ignored),
         )
 
     def to(self, device: torch.device | str) -> Objects:
@@ -128,7 +132,7 @@ class MaskRcnn(nn.Module):
             norm_layer=nn.BatchNorm2d,
         )
         self.rpn = _proposal_network(2 * width)
-        self.heads = _heads(2 * width, 8 * width, classes)
+        self.heads = _heads(width, classes)
         self.mean: Tensor
         self.std: Tensor
         self.register_buffer("mean", torch.tensor(MEAN).reshape(1, 3, 1, 1), persistent=False)
@@ -162,9 +166,11 @@ class MaskRcnn(nn.Module):
         """
         marked = [vars(target) for target in targets]
         with _sampling(self.rpn, self.heads):
-            padded, features = self._features(images)
+            padded, detail, features = self._features(images)
             proposals, rpn_losses = self.rpn(padded, features, marked)
-            _, losses = self.heads(features, proposals, padded.image_sizes, marked)
+            _, losses = self.heads(
+                [detail, *features.values()], proposals, padded.image_sizes, marked
+            )
         return {
             "objectness": rpn_losses["loss_objectness"],
             "proposal": rpn_losses["loss_rpn_box_reg"],
@@ -173,22 +179,23 @@ class MaskRcnn(nn.Module):
 
     def forward(self, images: Tensor) -> list[Found]:
         """The objects in images (N x 3 x H x W, RGB in [0, 1]), by falling score."""
-        padded, features = self._features(images)
+        padded, detail, features = self._features(images)
         proposals, _ = self.rpn(padded, features)
-        found, _ = self.heads(features, proposals, padded.image_sizes)
+        found, _ = self.heads([detail, *features.values()], proposals, padded.image_sizes)
         return found
 
     def _normalised(self, images: Tensor) -> Tensor:
         return (images - self.mean) / self.std
 
-    def _features(self, images: Tensor) -> tuple[ImageList, OrderedDict[str, Tensor]]:
+    def _features(self, images: Tensor) -> tuple[ImageList, Tensor, OrderedDict[str, Tensor]]:
+        """The padded images, the stem's features (stride 2), the pyramid (strides 4 to 64)."""
         height, width = images.shape[-2:]
         right, below = -width % _DIVISOR, -height % _DIVISOR
         padded = functional.pad(self._normalised(images), (0, right, 0, below))
         padded = padded.contiguous(memory_format=torch.channels_last)
-        stages = self.body(padded)
+        detail, *stages = self.body(padded)
         features = self.pyramid(OrderedDict((str(n), stage) for n, stage in enumerate(stages)))
-        return ImageList(padded, [(height, width)] * len(images)), features
+        return ImageList(padded, [(height, width)] * len(images)), detail, features
 
 
 @dataclass(frozen=True)
@@ -217,8 +224,8 @@ class _ResNet(nn.Module):
             nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False),
             nn.BatchNorm2d(width),
             nn.ReLU(inplace=True),
-            nn.MaxPool2d(3, stride=2, padding=1),
         )
+        self.pool = nn.MaxPool2d(3, stride=2, padding=1)
         self.layer1 = _stage(width, width, stride=1)
         self.layer2 = _stage(width, 2 * width, stride=2)
         self.layer3 = _stage(2 * width, 4 * width, stride=2)
@@ -228,7 +235,8 @@ class _ResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def to_stride16(self, images: Tensor) -> list[Tensor]:
-        stages = [self.layer1(self.stem(images))]
+        stages = [self.stem(images)]
+        stages.append(self.layer1(self.pool(stages[-1])))
         stages.append(self.layer2(stages[-1]))
         stages.append(self.layer3(stages[-1]))
         return stages
@@ -269,20 +277,21 @@ def _proposal_network(channels: int) -> _ProposalNetwork:
     )
 
 
-def _heads(channels: int, hidden: int, classes: int) -> _Heads:
+def _heads(width: int, classes: int) -> _Heads:
+    channels, hidden = 2 * width, 8 * width
     return _Heads(
-        box_roi_pool=_PyramidPool(7),
+        box_roi_pool=_DetailedPool(7, width, channels),
         box_head=TwoMLPHead(channels * 7 * 7, hidden),
         box_predictor=FastRCNNPredictor(hidden, classes + 1),
-        fg_iou_thresh=0.5,
-        bg_iou_thresh=0.5,
+        fg_iou_thresh=_OBJECT_IOU,
+        bg_iou_thresh=_OBJECT_IOU,
         batch_size_per_image=96,
         positive_fraction=0.33,
         bbox_reg_weights=None,
         score_thresh=SCORE_THRESHOLD,
         nms_thresh=NMS_THRESHOLD,
         detections_per_img=DETECTIONS,
-        mask_roi_pool=_PyramidPool(14),
+        mask_roi_pool=_DetailedPool(14, width, channels),
         mask_head=MaskRCNNHeads(channels, (channels,) * 3, 1, norm_layer=nn.BatchNorm2d),
         mask_predictor=MaskRCNNPredictor(channels, channels, classes + 1),
     )
@@ -296,8 +305,7 @@ class _ProposalNetwork(RegionProposalNetwork):
     ) -> tuple[list[Tensor], list[Tensor]]:
         labels, boxes = super().assign_targets_to_anchors(anchors, targets)
         for label, anchor, target in zip(labels, anchors, targets, strict=True):
-            unclear = _covered(anchor, target["ignored_boxes"]) & (label == 0)
-            label[unclear] = -1
+            label[(label == 0) & _covered(anchor, target["ignored"])] = -1
         return labels, boxes
 
 
@@ -306,12 +314,12 @@ class _Heads(RoIHeads):
 
     def forward(
         self,
-        features: Mapping[str, Tensor],
+        features: list[Tensor],
         proposals: list[Tensor],
         image_sizes: list[tuple[int, int]],
         targets: list[dict[str, Tensor]] | None = None,
     ) -> tuple[list[Found], dict[str, Tensor]]:
-        levels = list(features.values())[: len(_STRIDES)]
+        levels = features[: 1 + len(_STRIDES)]
         if targets is None:
             return self._found(levels, proposals, image_sizes), {}
         return [], self._losses(levels, proposals, targets)
@@ -320,7 +328,7 @@ class _Heads(RoIHeads):
         self, levels: list[Tensor], proposals: list[Tensor], targets: list[dict[str, Tensor]]
     ) -> dict[str, Tensor]:
         clear = [
-            boxes[~_covered(boxes, target["ignored_boxes"])]
+            boxes[_is_object(boxes, target["boxes"]) | ~_covered(boxes, target["ignored"])]
             for boxes, target in zip(proposals, targets, strict=True)
         ]
         boxes, matches, labels, deltas = self.select_training_samples(clear, targets)
@@ -375,6 +383,26 @@ class _Heads(RoIHeads):
         ]
 
 
+class _DetailedPool(nn.Module):
+    """Features of boxes: the pyramid's, to which the stem's add detail.
+
+    A person of 12 pixels is three features wide at stride 4; its outline is not to be found there.
+    The stem's features (stride 2) are at hand, and only what lies in boxes is projected.
+    """
+
+    def __init__(self, cells: int, detail_channels: int, channels: int) -> None:
+        super().__init__()
+        self.pyramid = _PyramidPool(cells, _STRIDES)
+        self.stem = _PyramidPool(cells, (2,))
+        self.project = nn.Conv2d(detail_channels, channels, 1, bias=False)
+
+    def forward(self, levels: list[Tensor], boxes: list[Tensor]) -> Tensor:
+        """N x C x cells x cells for N boxes, from the stem's features and the pyramid's."""
+        detail = self.project(self.stem(levels[:1], boxes))
+        pooled: Tensor = self.pyramid(levels[1:], boxes) + detail
+        return pooled
+
+
 class _PyramidPool(nn.Module):
     """ROIAlign from the pyramid's level that suits each box's size.
 
@@ -387,9 +415,10 @@ class _PyramidPool(nn.Module):
 
     _SIZE_OF_STRIDE_8 = 40
 
-    def __init__(self, cells: int) -> None:
+    def __init__(self, cells: int, strides: tuple[int, ...]) -> None:
         super().__init__()
         self.cells = cells
+        self.strides = strides
 
     def forward(self, levels: list[Tensor], boxes: list[Tensor]) -> Tensor:
         """N x C x cells x cells for N boxes in all images, from levels of N x C x H x W."""
@@ -423,11 +452,10 @@ class _PyramidPool(nn.Module):
         weights = below[:, :, None, :, None] * right[:, None, :, None, :]
         return indices.reshape(-1, 4), weights.reshape(-1, 4)
 
-    @staticmethod
-    def _tables(shapes: list[torch.Size], device: torch.device) -> Tensor:
+    def _tables(self, shapes: list[torch.Size], device: torch.device) -> Tensor:
         """4 x levels: stride, height, width and first row of each."""
         table, start = [], 0
-        for stride, (images, _, height, width) in zip(_STRIDES, shapes, strict=True):
+        for stride, (images, _, height, width) in zip(self.strides, shapes, strict=True):
             table.append((stride, height, width, start))
             start += images * height * width
         return torch.tensor(table, device=device).T
@@ -447,13 +475,25 @@ def _neighbours(
     return torch.stack([before, after], dim=2), torch.stack([1 - share, share], dim=2)
 
 
-def _covered(boxes: Tensor, regions: Tensor) -> Tensor:
-    """bool, N: whether a region covers more than half of a box."""
-    low = torch.maximum(boxes[:, None, :2], regions[None, :, :2])
-    high = torch.minimum(boxes[:, None, 2:], regions[None, :, 2:])
-    shared = (high - low).clamp(min=0).prod(dim=2)
-    area = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1)
-    return (shared > _COVERED * area[:, None]).any(dim=1)
+def _is_object(boxes: Tensor, objects: Tensor) -> Tensor:
+    """bool, N: whether a box is taken for one of the annotated objects."""
+    return (box_iou(boxes, objects) >= _OBJECT_IOU).any(dim=1)
+
+
+def _covered(boxes: Tensor, ignored: Tensor) -> Tensor:
+    """bool, N: whether ignored pixels (H x W) cover more than half of a box."""
+    if not ignored.any():
+        return torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)
+    height, width = ignored.shape
+    # pixels above and to the left of each corner of the pixel grid
+    counts = functional.pad(ignored.int(), (1, 0, 1, 0)).cumsum(0).cumsum(1)
+    x0, y0, x1, y1 = boxes.round().long().unbind(1)
+    (x0, x1), (y0, y1) = (
+        (low.clamp(0, last), high.clamp(0, last))
+        for low, high, last in ((x0, x1, width), (y0, y1, height))
+    )
+    inside = counts[y1, x1] - counts[y0, x1] - counts[y1, x0] + counts[y0, x0]
+    return inside > _COVERED * (x1 - x0) * (y1 - y0)
 
 
 @contextmanager

@@ -273,7 +273,7 @@ class _Example:
     boxes: NDArray[np.int64]
     labels: NDArray[np.int64]
     crops: list[NDArray[np.bool_]]
-    ignored_boxes: NDArray[np.int64]
+    ignored: NDArray[np.bool_]
 
 
 class _Batches:
@@ -315,17 +315,17 @@ class _Batches:
         picture = self._dataset.pictures[index]
         image = read_image(picture.path).copy()  # torch takes no read-only arrays
         height, width = image.shape[:2]
-        boxes, labels, crops, ignored = [], [], [], []
+        boxes, labels, crops = [], [], []
+        ignored = np.zeros((height, width), bool)
         for instance in self._dataset.instances(picture):
             # the image may be without an odd last row or column
             mask = instance.mask[:height, :width]
             if not mask.any():
                 continue
-            box = box_of(mask)
             if instance.ignored:
-                ignored.append(box)
+                ignored |= mask
                 continue
-            x0, y0, x1, y1 = box
+            x0, y0, x1, y1 = box = box_of(mask)
             boxes.append(box)
             labels.append(self._labels[instance.category_id])
             crops.append(mask[y0:y1, x0:x1].copy())
@@ -334,7 +334,7 @@ class _Batches:
             np.array(boxes, np.int64).reshape(-1, 4),
             np.array(labels, np.int64),
             crops,
-            np.array(ignored, np.int64).reshape(-1, 4),
+            ignored,
         )
 
 
@@ -354,7 +354,9 @@ def _augmented(
         torch.from_numpy(example.boxes).to(torch.float32),
         torch.from_numpy(example.labels),
         masks,
-        torch.from_numpy(example.ignored_boxes).to(torch.float32),
+        functional.pad(
+            torch.from_numpy(example.ignored), (0, size[1] - width, 0, size[0] - height)
+        ),
     )
     return _mirrored(image, objects) if rng.random() < 0.5 else (image, objects)
 
@@ -367,7 +369,7 @@ def _mirrored(image: Tensor, objects: Objects) -> tuple[Tensor, Objects]:
         return torch.stack([width - x1, y0, width - x0, y1], dim=1)
 
     return image.flip(-1), Objects(
-        mirror(objects.boxes), objects.labels, objects.masks.flip(-1), mirror(objects.ignored_boxes)
+        mirror(objects.boxes), objects.labels, objects.masks.flip(-1), objects.ignored.flip(-1)
     )
 
 

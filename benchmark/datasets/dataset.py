@@ -96,10 +96,17 @@ def read_image(path: Path) -> Image:
     return np.ascontiguousarray(image[: height // 2 * 2, : width // 2 * 2])
 
 
-def fingerprint(dataset: Dataset, picture: Picture) -> str:
-    """SHA-256 of an image's pixels and annotations, whatever the files' compression."""
+@dataclass(frozen=True)
+class Fingerprint:
+    """SHA-256 of an image's pixels and of its annotations, whatever the files' compression."""
+
+    pixels: str
+    annotations: str
+
+
+def fingerprint(dataset: Dataset, picture: Picture) -> Fingerprint:
+    """What tells an image of a data set from another of the same name."""
     image = read_image(picture.path)
-    digest = hashlib.sha256(repr(image.shape).encode())
-    digest.update(image.tobytes())
-    digest.update(dataset.annotation_bytes(picture))
-    return digest.hexdigest()
+    pixels = hashlib.sha256(repr(image.shape).encode() + image.tobytes())
+    annotations = hashlib.sha256(dataset.annotation_bytes(picture))
+    return Fingerprint(pixels.hexdigest(), annotations.hexdigest())

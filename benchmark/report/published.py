@@ -49,5 +49,5 @@ def with_published_anchor(
 def _same_setting(published: Mapping[str, Any], run: Mapping[str, Any]) -> bool:
     images = published["dataset"]["images"]
     return published["analysis"]["identity"] == run["analysis"]["identity"] and all(
-        images.get(name) == sha256 for name, sha256 in run["dataset"]["images"].items()
+        images.get(name) == fingerprint for name, fingerprint in run["dataset"]["images"].items()
     )

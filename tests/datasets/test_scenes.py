@@ -10,9 +10,9 @@ from benchmark.datasets.scenes import SMALLEST_INSTANCE, Scene, draw_scene
 STUFF = {0, 1, 3, 7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23}
 THINGS = {24, 25, 26, 27, 28, 31, 32, 33}
 DIGESTS = {
-    1: "15302401230b6b9ae31db3d26b45b2784495bf0bd67e6c7b7e2b4f6f5ab6bb10",
-    77: "c3c7c4fd1e710b1caa3d6f947d33e456f55816dd56223fdb3697b4553da0d29a",
-    2024: "1ff8fbb77cae513ab7a21f6fb52e1d30ed299790bf33fddb61faa25d45c07f20",
+    1: "4e3343f880cdd6605bae5da4cf0d5759db3b32ae4c1271d962117e9f610c0eea",
+    77: "ec4e8f9764c0b403cfe98a69c5429cfdb9efeb00214a7cc67d70036aea80da80",
+    2024: "76aca4b3f0bb0f56b7a9ad338e41024f2c35fb50d6e35259add1d5273691a7f6",
 }
 # Instances per scene that a sample of scenes must have: at least and at most.
 FREQUENCIES = {
