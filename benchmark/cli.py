@@ -99,7 +99,9 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "instead of encoding again",
     )
     run.add_argument("--jobs", type=_positive, metavar="N", help="default: one a core")
-    run.add_argument("--runner", default="local", help="where to work (local)")
+    run.add_argument(
+        "--runner", default="local", help="where to work: local (default), or dask:tcp://HOST:PORT"
+    )
     run.add_argument(
         "--out", type=Path, default=Path("results/run"), help="run folder (results/run)"
     )

@@ -179,9 +179,7 @@ def _manifest(
     }
 
 
-def _fingerprints(
-    dataset: Dataset, pictures: Sequence[Picture]
-) -> dict[str, dict[str, str]]:
+def _fingerprints(dataset: Dataset, pictures: Sequence[Picture]) -> dict[str, dict[str, str]]:
     found = joblib.Parallel(n_jobs=-1, prefer="threads")(
         joblib.delayed(fingerprint)(dataset, picture) for picture in pictures
     )

@@ -48,17 +48,17 @@ class VTM(Codec):
         extra: str = "",
         timeout: str = "",
     ) -> None:
-        self._encoder = _file(encoder, "encoder", "VTM_ENCODER")
-        self._decoder = _file(decoder, "decoder", "VTM_DECODER")
+        self.encoder = _file(encoder, "encoder", "VTM_ENCODER")
+        self.decoder = _file(decoder, "decoder", "VTM_DECODER")
         self._config = _file(config, "config", "VTM_CONFIG")
         self._extra = shlex.split(extra)
         self._timeout = float(timeout) if timeout else None
 
     def identity(self) -> dict[str, str]:
         return {
-            "version": _version(self._encoder),
-            "encoder_sha256": _sha256(self._encoder),
-            "decoder_sha256": _sha256(self._decoder),
+            "version": _version(self.encoder),
+            "encoder_sha256": _sha256(self.encoder),
+            "decoder_sha256": _sha256(self.decoder),
             "config_sha256": _sha256(self._config),
             "conversion": CONVERSION,
             "arguments": shlex.join([*_ARGUMENTS, *self._extra]),
@@ -71,11 +71,11 @@ class VTM(Codec):
             source, bitstream = Path(folder, "in.yuv"), Path(folder, "out.bin")
             source.write_bytes(rgb_to_yuv420(image))
             log = Path(tempfile.gettempdir(), f"vtm-encoder-{os.getpid()}.log")
-            arguments: list[str | Path] = [self._encoder, "-c", self._config, "-i", source]
+            arguments: list[str | Path] = [self.encoder, "-c", self._config, "-i", source]
             arguments += ["-wdt", str(width), "-hgt", str(height), "-q", f"{rate_point.value:g}"]
             arguments += ["-b", bitstream, f"--ReconFile={Path(folder, 'rec.yuv')}"]
             run_program([*arguments, *_ARGUMENTS, *self._extra], timeout=limit, log=log)
-            return _written(bitstream, self._encoder)
+            return _written(bitstream, self.encoder)
 
     def decode(self, bitstream: bytes) -> Image:
         width, height = picture_size(bitstream)
@@ -84,11 +84,11 @@ class VTM(Codec):
             source.write_bytes(bitstream)
             log = Path(tempfile.gettempdir(), f"vtm-decoder-{os.getpid()}.log")
             run_program(
-                [self._decoder, "-b", source, "-o", decoded, "-d", "8"],
+                [self.decoder, "-b", source, "-o", decoded, "-d", "8"],
                 timeout=_SHORTEST_LIMIT_S,
                 log=log,
             )
-            return yuv420_to_rgb(_written(decoded, self._decoder), width, height, bit_depth=8)
+            return yuv420_to_rgb(_written(decoded, self.decoder), width, height, bit_depth=8)
 
 
 _ARGUMENTS = (

@@ -116,4 +116,3 @@ def test_an_odd_row_and_column_are_left_out(tmp_path):
 def test_an_empty_folder_of_images_is_said(tmp_path):
     with pytest.raises(UsageError, match="holds no images"):
         open_dataset(f"images:{tmp_path}")
-

@@ -1,0 +1,56 @@
+"""Carries out tasks on a Dask cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from distributed import Client, as_completed
+
+from benchmark.errors import UsageError
+from benchmark.runner import Failed, Outcome, Result, Runner, Task, attempt
+
+
+class DaskRunner(Runner):
+    """The workers of a scheduler: ``--runner dask:tcp://HOST:PORT``.
+
+    Start the workers with one thread each (``dask worker --nthreads 1 --nworkers N``), where the
+    data set, the programs and this package are found under the same paths as here.
+    """
+
+    name = "dask"
+
+    def __init__(self, jobs: int | None = None, where: str = "") -> None:
+        if not where:
+            raise UsageError("which Dask scheduler? --runner dask:tcp://HOST:PORT")
+        try:
+            self._client = Client(where, timeout=10)
+        except (OSError, ValueError) as error:
+            raise UsageError(f"no Dask scheduler answers at {where}: {error}") from error
+        threads = sum(self._client.nthreads().values())
+        if not threads:
+            raise UsageError(f"the Dask scheduler at {where} has no workers: start some")
+        self.workers = min(jobs or threads, threads)
+
+    def run(
+        self, function: Callable[[Task], Result], tasks: Sequence[Task]
+    ) -> Iterator[Outcome[Task, Result]]:
+        waiting = iter(tasks)
+        working = as_completed()
+        tasks_of = {}
+
+        def start_next() -> None:
+            for task in waiting:
+                future = self._client.submit(attempt, function, task, pure=False)
+                tasks_of[future] = task
+                working.add(future)
+                return
+
+        for _ in range(self.workers):
+            start_next()
+        for future in working:
+            task = tasks_of.pop(future)
+            start_next()
+            if future.status == "finished":
+                yield future.result()
+            else:  # Dask has tried it on several workers, and each has died
+                yield Failed(task, f"its Dask workers died: {future.exception()}")

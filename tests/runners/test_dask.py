@@ -1,0 +1,54 @@
+"""Tasks on a real Dask scheduler with two worker processes."""
+
+import os
+import signal
+
+import pytest
+from distributed import LocalCluster
+
+from benchmark.errors import UsageError
+from benchmark.runner import Failed, Finished, open_runner
+
+
+def fail_on_three(task):
+    if task == 3:
+        raise UsageError("three is not liked")
+    return os.getpid(), 2 * task
+
+
+def die_on_three(task):
+    if task == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return task
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        yield cluster
+
+
+def test_tasks_are_carried_out_by_the_workers(cluster):
+    runner = open_runner(f"dask:{cluster.scheduler_address}", None)
+    assert runner.workers == 2
+    outcomes = {o.task: o for o in runner.run(fail_on_three, range(8))}
+    assert outcomes.pop(3) == Failed(3, "three is not liked")
+    results = {task: outcome.result for task, outcome in outcomes.items()}
+    assert {task: value for task, (_, value) in results.items()} == {n: 2 * n for n in outcomes}
+    pids = {pid for pid, _ in results.values()}
+    assert len(pids) == 2
+    assert os.getpid() not in pids
+
+
+def test_a_worker_that_dies_does_not_stop_the_others(cluster):
+    runner = open_runner(f"dask:{cluster.scheduler_address}", None)
+    outcomes = {o.task: o for o in runner.run(die_on_three, range(8))}
+    assert "workers died" in outcomes.pop(3).reason
+    assert outcomes == {n: Finished(n, n) for n in range(8) if n != 3}
+
+
+def test_a_scheduler_that_is_not_there_is_said():
+    with pytest.raises(UsageError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
+        open_runner("dask:tcp://127.0.0.1:9", None)
+    with pytest.raises(UsageError, match="which Dask scheduler"):
+        open_runner("dask", None)
