@@ -76,6 +76,13 @@ def run_experiment(experiment: Experiment, out: Path, runner_spec: str, jobs: in
         planned = plan_jobs([choice for choice, _ in codecs], pictures, analysis)
         if experiment.bitstreams:
             planned = _with_encodings(planned, RunFolder(experiment.bitstreams), manifest)
+        rate_points = sum(len(choice.rate_points) for choice, _ in codecs)
+        print(
+            f"{len(pictures)} images of {dataset.name}, {len(codecs)} codecs with {rate_points} "
+            f"rate points, analysis network: {analysis or 'none'}; {len(planned)} jobs on "
+            f"{runner.workers} workers",
+            file=sys.stderr,
+        )
         progress = carry_out(planned, folder, runner)
         summary = summarize(
             folder, folder.records(), dataset, pictures, runner, judged=analysis is not None

@@ -62,7 +62,7 @@ def test_the_run_folder_holds_what_it_should(small_run):
     assert (out / "curves.svg").read_text().startswith("<?xml")
     manifest = json.loads((out / "run.json").read_text())
     assert set(manifest["codecs"]) == {"jpeg", "vvenc"}
-    assert manifest["analysis"]["identity"]["weights_sha256"]
+    assert manifest["analysis"]["identity"]["weights"]
 
 
 def test_detections_are_in_cocos_result_format(small_run):

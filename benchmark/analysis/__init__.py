@@ -26,7 +26,7 @@ def open_analysis(spec: str) -> AnalysisNetwork:
 
         return open_miniscapes()
     if kind == "weights" and argument:
-        from benchmark.analysis.mask_rcnn import MaskRcnnAnalysis
+        from benchmark.analysis.judge import MaskRcnnAnalysis
 
         path = Path(argument)
         return MaskRcnnAnalysis.load(path, name=path.stem)

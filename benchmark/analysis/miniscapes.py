@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmark.analysis.mask_rcnn import MaskRcnnAnalysis
+from benchmark.analysis.judge import MaskRcnnAnalysis
 from benchmark.errors import UsageError
 
 NAME = "miniscapes"

@@ -22,16 +22,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from benchmark.analysis.mask_rcnn import (
-    WIDTH,
-    Description,
-    MaskRcnn,
-    MaskRcnnAnalysis,
-    Objects,
-    box_of,
-    save_weights,
-)
+from benchmark.analysis.judge import MaskRcnnAnalysis
+from benchmark.analysis.mask_rcnn import WIDTH, MaskRcnn
 from benchmark.analysis.network import AnalysisNetwork
+from benchmark.analysis.objects import Objects, box_of
+from benchmark.analysis.weights_file import Description, save_weights
 from benchmark.codec import Image
 from benchmark.datasets.dataset import Category, Dataset, read_image
 from benchmark.errors import UsageError

@@ -11,21 +11,12 @@ from torch.nn import functional
 from torchvision.models.detection.roi_heads import paste_masks_in_image
 from torchvision.ops import roi_align
 
-from benchmark.analysis.mask_rcnn import (
-    DETECTIONS,
-    SCORE_THRESHOLD,
-    Description,
-    MaskRcnn,
-    MaskRcnnAnalysis,
-    Objects,
-    _covered,
-    _PyramidPool,
-    encode_mask,
-    image_tensor,
-    load_weights,
-    paste_mask,
-    save_weights,
-)
+from benchmark.analysis.heads import DETECTIONS, SCORE_THRESHOLD, _covered
+from benchmark.analysis.judge import MaskRcnnAnalysis, encode_mask, image_tensor, paste_mask
+from benchmark.analysis.mask_rcnn import MaskRcnn
+from benchmark.analysis.objects import Objects
+from benchmark.analysis.pooling import PyramidPool
+from benchmark.analysis.weights_file import Description, load_weights, save_weights
 from benchmark.datasets.cityscapes import CATEGORIES
 from benchmark.datasets.dataset import Dataset, Instance, read_image
 from benchmark.errors import UsageError
@@ -196,7 +187,7 @@ def test_pooling_is_torchvisions_roi_align_on_the_level_of_the_box(cells: int) -
         torch.tensor([[30.3, 40.1, 50.3, 60.1], [20.7, 30.2, 70.7, 80.2]]),
         torch.tensor([[10.5, 12.5, 110.5, 112.5]]),
     ]
-    pooled = _PyramidPool(cells, (4, 8, 16, 32))(levels, boxes)
+    pooled = PyramidPool(cells, (4, 8, 16, 32))(levels, boxes)
     for row, (image, box, level) in enumerate(((0, 0, 0), (0, 1, 1), (1, 0, 2))):
         expected = roi_align(
             levels[level][image : image + 1],

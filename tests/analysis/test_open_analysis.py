@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from benchmark.analysis import miniscapes, open_analysis
-from benchmark.analysis.mask_rcnn import Description, MaskRcnn, save_weights
+from benchmark.analysis.mask_rcnn import MaskRcnn
+from benchmark.analysis.weights_file import Description, save_weights
 from benchmark.datasets.cityscapes import CATEGORIES
 from benchmark.errors import UsageError
 

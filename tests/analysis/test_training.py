@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from benchmark.analysis.mask_rcnn import MaskRcnnAnalysis, load_weights
+from benchmark.analysis.judge import MaskRcnnAnalysis
 from benchmark.analysis.network import AnalysisNetwork
 from benchmark.analysis.training import (
     CHECKPOINT,
@@ -18,6 +18,7 @@ from benchmark.analysis.training import (
     learning_rate,
     train_analysis,
 )
+from benchmark.analysis.weights_file import load_weights
 from benchmark.datasets.dataset import Dataset, read_image
 from benchmark.errors import UsageError
 
