@@ -132,7 +132,7 @@ class Vvenc(FfmpegCodec):
     """VVC (H.266): Fraunhofer's libvvenc, all intra."""
 
     name = "vvenc"
-    rate_points = rate_points("qp", 52, 47, 42, 37, 32, 27)
+    rate_points = rate_points("qp", 56, 52, 48, 44, 40, 36)
     value_range = (1, 63)
     encoder, decoder, muxer, demuxer = "libvvenc", "vvc", "vvc", "vvc"
     settings: ClassVar = {
@@ -146,7 +146,7 @@ class Hevc(FfmpegCodec):
     """HEVC (H.265): x265, all intra."""
 
     name = "hevc"
-    rate_points = rate_points("qp", 51, 46, 41, 36, 31, 26)
+    rate_points = rate_points("qp", 51, 49, 47, 44, 41, 37)
     value_range = (1, 51)
     encoder, decoder, muxer, demuxer = "libx265", "hevc", "hevc", "hevc"
     settings: ClassVar = {
@@ -161,7 +161,7 @@ class Av1(FfmpegCodec):
     """AV1: libaom, one still picture."""
 
     name = "av1"
-    rate_points = rate_points("crf", 63, 56, 48, 40, 31, 20)
+    rate_points = rate_points("crf", 63, 59, 55, 50, 45, 38)
     value_range = (1, 63)
     encoder, decoder, muxer, demuxer = "libaom-av1", "libdav1d", "obu", "obu"
     settings: ClassVar = {
@@ -183,7 +183,7 @@ class Webp(FfmpegCodec):
     """
 
     name = "webp"
-    rate_points = rate_points("quality", 0, 10, 25, 50, 75, 90)
+    rate_points = rate_points("quality", 0, 1, 3, 6, 12, 25)
     value_range = (0, 100)
     encoder, decoder, muxer, demuxer = "libwebp", "webp", "webp", "webp_pipe"
     bit_depth = 8
@@ -198,7 +198,7 @@ class JpegXl(FfmpegCodec):
     """
 
     name = "jxl"
-    rate_points = rate_points("distance", 15, 10, 6, 3, 1.5, 0.7)
+    rate_points = rate_points("distance", 15, 11, 8, 6, 4, 2.5)
     value_range = (0.1, 15)
     encoder, decoder, muxer, demuxer = "libjxl", "libjxl", "image2pipe", "jpegxl_pipe"
     whole_numbers = False

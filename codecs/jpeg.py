@@ -11,7 +11,7 @@ from benchmark.codec import Codec, Image, RatePoint, rate_points
 
 class Jpeg(Codec):
     name = "jpeg"
-    rate_points = rate_points("quality", 3, 8, 20, 40, 65, 85)
+    rate_points = rate_points("quality", 3, 5, 8, 14, 22, 35)
     value_range = (1, 100)
 
     def encode(self, image: Image, rate_point: RatePoint) -> bytes:

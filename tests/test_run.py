@@ -119,21 +119,31 @@ def test_bitstreams_of_another_run_are_taken(small_run, tmp_path):
         assert record["detections"] == 0
 
 
+def lines_of(records):
+    return records.read_text().splitlines() if records.exists() else []
+
+
 def killed_at_random_and_resumed(folder, arguments, kills, seed):
-    """Kills the run with SIGKILL after a random time, again and again, then lets it finish."""
+    """Kills the run with SIGKILL at random moments, again and again, then lets it finish.
+
+    Returns the lines of whole records that each kill left.
+    """
     moments = random.Random(seed)
     command = [sys.executable, "-m", "benchmark", *arguments]
-    done = []
+    records = folder / "out/records.jsonl"
+    left = []
     for _ in range(kills):
+        enough = len(lines_of(records)) + moments.randrange(4)
         process = subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL)
-        time.sleep(moments.uniform(2.5, 9))
+        while len(lines_of(records)) < enough and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(moments.uniform(0, 1.5))
         process.kill()
         process.wait()
-        records = folder / "out/records.jsonl"
-        done.append(records.read_text().splitlines()[:-1] if records.exists() else [])
+        left.append(lines_of(records)[:-1])
     last = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert last.returncode == 0, last.stderr
-    return done
+    return left
 
 
 def check_killing(folder, kills):
@@ -145,12 +155,12 @@ def check_killing(folder, kills):
     (folder / "killed").mkdir()
     command = [sys.executable, "-m", "benchmark", *arguments]
     subprocess.run(command, cwd=folder / "undisturbed", check=True, capture_output=True)
-    done = killed_at_random_and_resumed(folder / "killed", arguments, kills, seed=kills)
+    left = killed_at_random_and_resumed(folder / "killed", arguments, kills, seed=kills)
     assert contents(folder / "killed/out") == contents(folder / "undisturbed/out")
     # Each line, with the times in it, is still there: no finished job was done again.
-    last = set((folder / "killed/out/records.jsonl").read_text().splitlines())
-    assert any(done)
-    for lines in done:
+    last = set(lines_of(folder / "killed/out/records.jsonl"))
+    assert any(left)
+    for lines in left:
         assert set(lines) <= last
 
 

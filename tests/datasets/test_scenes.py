@@ -10,9 +10,9 @@ from benchmark.datasets.scenes import SMALLEST_INSTANCE, Scene, draw_scene
 STUFF = {0, 1, 3, 7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23}
 THINGS = {24, 25, 26, 27, 28, 31, 32, 33}
 DIGESTS = {
-    1: "4e3343f880cdd6605bae5da4cf0d5759db3b32ae4c1271d962117e9f610c0eea",
-    77: "ec4e8f9764c0b403cfe98a69c5429cfdb9efeb00214a7cc67d70036aea80da80",
-    2024: "76aca4b3f0bb0f56b7a9ad338e41024f2c35fb50d6e35259add1d5273691a7f6",
+    1: "03d15c7ef7fc95421958912af1a8bfb23ea3fd1146a77bc7bc53cd5788c499f4",
+    77: "0ee05a59a7451b06606c3828e5702ebe7259feb7004457072bd41c099b6fb871",
+    2024: "f83e7338efbb222471923bb002d3588ea8ad346ec3838061680a9a71a92c4ac0",
 }
 # Instances per scene that a sample of scenes must have: at least and at most.
 FREQUENCIES = {

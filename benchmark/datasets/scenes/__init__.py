@@ -10,7 +10,7 @@ import numpy as np
 from benchmark.datasets.scenes import background, camera, layout
 from benchmark.datasets.scenes.canvas import Camera, Canvas, Dice, Light
 
-SMALLEST_INSTANCE = 100  # visible pixels, as in Cityscapes' own AP; less counts as a group
+SMALLEST_INSTANCE = 150  # visible pixels, about 12 x 12; less counts as part of a group
 
 __all__ = ["SMALLEST_INSTANCE", "Scene", "draw_scene"]
 
