@@ -70,6 +70,7 @@ def run_experiment(experiment: Experiment, out: Path, runner_spec: str, jobs: in
     dataset = open_dataset(experiment.dataset)
     pictures = dataset.pictures[: experiment.limit]
     analysis = experiment.analysis if dataset.categories else None
+    started = time.perf_counter()
     manifest = _manifest(experiment, analysis, codecs, dataset, pictures)
     with folder.locked():
         folder.write_manifest(_merged(before, manifest, folder))
@@ -87,7 +88,7 @@ def run_experiment(experiment: Experiment, out: Path, runner_spec: str, jobs: in
         summary = summarize(
             folder, folder.records(), dataset, pictures, runner, judged=analysis is not None
         )
-        _print_progress(progress, folder)
+        _print_progress(progress, time.perf_counter() - started)
         if not summary.empty:
             summary, published = with_published_anchor(
                 summary, experiment.anchor, manifest, dataset, pictures, runner
@@ -261,15 +262,15 @@ def _with_encodings(
     return jobs
 
 
-def _print_progress(progress: Progress, folder: RunFolder) -> None:
+def _print_progress(progress: Progress, wall_s: float) -> None:
     for (codec, reason), number in progress.failures.items():
         print(f"{codec}: {number} jobs failed: {reason}")
     if progress.finished:
         print(
-            f"{progress.finished} jobs in {progress.wall_s:.0f} s ({progress.reused} were done "
-            f"before); encoding, decoding and analysis took {progress.work_s:.0f} s on "
-            f"{progress.workers} workers: wall time / (their sum / workers) = "
-            f"{progress.wall_over_bound:.2f}"
+            f"{progress.finished} jobs in {wall_s:.0f} s ({progress.reused} were done before); "
+            f"encoding, decoding and analysis took {progress.work_s:.0f} s on {progress.workers} "
+            f"workers: wall time / (their sum / workers) = "
+            f"{wall_s * progress.workers / progress.work_s:.2f}"
         )
     else:
         print(f"all {progress.reused} jobs were done before")

@@ -81,7 +81,6 @@ class Progress:
         finished: number of jobs that were carried out.
         reused: number of jobs that an earlier run had carried out.
         failures: number of failed jobs by codec and reason.
-        wall_s: wall time in seconds.
         work_s: sum of the times of encoding, decoding and analysis in seconds.
         workers: number of jobs that were worked on at once.
     """
@@ -89,14 +88,8 @@ class Progress:
     finished: int = 0
     reused: int = 0
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
-    wall_s: float = 0.0
     work_s: float = 0.0
     workers: int = 1
-
-    @property
-    def wall_over_bound(self) -> float:
-        """Wall time over the least that it can be: the work spread evenly over all workers."""
-        return self.wall_s * self.workers / self.work_s
 
 
 def plan_jobs(
@@ -123,7 +116,6 @@ def carry_out(jobs: Sequence[Job], folder: RunFolder, runner: Runner) -> Progres
 
     A failed job is named on standard error and does not stop the others.
     """
-    started = time.perf_counter()
     done = {record.key for record in folder.mend()}
     waiting = [job for job in jobs if job.key not in done]
     progress = Progress(reused=len(jobs) - len(waiting), workers=runner.workers)
@@ -143,7 +135,6 @@ def carry_out(jobs: Sequence[Job], folder: RunFolder, runner: Runner) -> Progres
             bar.update()
     if waiting:
         folder.mend()
-    progress.wall_s = time.perf_counter() - started
     return progress
 
 

@@ -13,6 +13,16 @@ from benchmark.programs import ProgramError
 
 FFMPEG = ["av1", "hevc", "jxl", "vvenc", "webp"]
 FOUR_TWO_ZERO = ["av1", "hevc", "jpeg", "vvenc", "webp", "yuv420"]
+FINE = {
+    "av1": "crf20",
+    "hevc": "qp26",
+    "jpeg": "quality85",
+    "jpeg2000": "psnr45",
+    "jxl": "distance0.7",
+    "vvenc": "qp27",
+    "webp": "quality90",
+    "yuv420": "bits12",
+}
 ALL = sorted({*FFMPEG, *FOUR_TWO_ZERO, "jpeg2000"})
 
 
@@ -59,16 +69,17 @@ def test_decoding_gives_an_image_of_the_same_size(name):
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_the_highest_rate_point_is_near_the_original(name):
-    _, decoded = coded(name, -1)
-    assert psnr(decoded) > 30
+def test_a_fine_rate_point_is_near_the_original(name):
+    codec = open_codec(name)
+    bitstream = codec.encode(textured_image(), codec.rate_point(FINE[name]))
+    assert psnr(codec.decode(bitstream)) > 30
 
 
 @pytest.mark.parametrize("name", sorted({*ALL} - {"yuv420"}))
 def test_rate_and_quality_rise_from_the_first_rate_point_to_the_last(name):
     (low, low_image), (high, high_image) = coded(name, 0), coded(name, -1)
-    assert 3 * len(low) < len(high)
-    assert psnr(low_image) + 4 < psnr(high_image)
+    assert 1.5 * len(low) < len(high)
+    assert psnr(low_image) + 2 < psnr(high_image)
     assert len(open_codec(name).rate_points) >= 5
 
 
@@ -83,9 +94,7 @@ def test_encoding_again_gives_the_same_bytes(name):
 def test_a_flat_colour_comes_back(name, colour):
     image = np.full((64, 96, 3), colour, np.uint8)
     codec = open_codec(name)
-    # JPEG 2000 stops where it has reached the PSNR that it was asked for.
-    best = codec.rate_point("psnr45") if name == "jpeg2000" else codec.rate_points[-1]
-    decoded = codec.decode(codec.encode(image, best))
+    decoded = codec.decode(codec.encode(image, codec.rate_point(FINE[name])))
     assert np.abs(decoded.astype(int) - image).max() <= 3
 
 
