@@ -16,6 +16,7 @@ from typing import Any
 
 from benchmark.analysis.network import Detection
 from benchmark.errors import UsageError
+from benchmark.files import UNFINISHED, write_whole
 from benchmark.metrics.average_precision import coco_result
 
 UNCOMPRESSED = "uncompressed"
@@ -83,7 +84,7 @@ class RunFolder:
         file = self.path / "run.json"
         if not file.exists():
             if self.path.exists() and any(
-                entry.name != _LOCK and not entry.name.startswith(_UNFINISHED)
+                entry.name != _LOCK and not entry.name.startswith(UNFINISHED)
                 for entry in self.path.iterdir()
             ):
                 raise UsageError(f"{self.path} holds files, but no run: choose another --out")
@@ -119,7 +120,7 @@ class RunFolder:
     def add(self, record: Record, bitstream: bytes | None, detections: Sequence[Detection]) -> None:
         """Adds the result of one image; it is lost or kept as a whole."""
         if bitstream is not None:
-            _write_whole(self.bitstream(record), bitstream)
+            write_whole(self.bitstream(record), bitstream)
         self._append_detections(record, detections)
         _append(self.path / "records.jsonl", _record_line(record))
 
@@ -148,7 +149,7 @@ class RunFolder:
 
     def mend(self) -> list[Record]:
         """Drops what cannot be trusted, sorts the rest; returns the records that remain."""
-        for unfinished in self.path.rglob(_UNFINISHED + "*"):
+        for unfinished in self.path.rglob(UNFINISHED + "*"):
             unfinished.unlink()
         groups: dict[tuple[str, str], list[Record]] = {
             (file.parent.name, file.stem): [] for file in self.path.glob("detections/*/*.json")
@@ -173,7 +174,7 @@ class RunFolder:
 
     def write_file(self, name: str, content: bytes) -> None:
         """Writes a file below the run folder whole, or not at all."""
-        _write_whole(self.path / name, content)
+        write_whole(self.path / name, content)
 
     def _has_bitstream(self, record: Record) -> bool:
         if not record.sha256:
@@ -192,7 +193,7 @@ class RunFolder:
             file.write_bytes(_EMPTY_ARRAY)
         if not detections:
             return
-        lines = [json.dumps(coco_result(record.image_id, detection)) for detection in detections]
+        lines = [_json(coco_result(record.image_id, detection)) for detection in detections]
         with file.open("r+b") as array:
             end = array.seek(-len(_ARRAY_END), os.SEEK_END)
             separator = b"\n" if end == len(_EMPTY_ARRAY) - len(_ARRAY_END) else b",\n"
@@ -207,7 +208,7 @@ class RunFolder:
     ) -> None:
         ids = {record.image_id for record in kept}
         lines = [
-            json.dumps(entry)
+            _json(entry)
             for entry in sorted(entries, key=lambda entry: entry["image_id"])
             if entry["image_id"] in ids
         ]
@@ -216,25 +217,17 @@ class RunFolder:
 
 
 _LOCK = ".lock"
-_UNFINISHED = ".unfinished-"
 _ARRAY_END = b"\n]\n"
 _EMPTY_ARRAY = b"[" + _ARRAY_END
 _FIELDS = {field.name for field in fields(Record)}
 
 
+def _json(entry: Mapping[str, Any]) -> str:
+    return json.dumps(entry, separators=(",", ":"))
+
+
 def _record_line(record: Record) -> str:
     return json.dumps(asdict(record), allow_nan=False) + "\n"
-
-
-def _write_whole(target: Path, content: bytes) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(_UNFINISHED + target.name)
-    try:
-        unfinished.write_bytes(content)
-        unfinished.replace(target)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
 
 
 def _append(file: Path, line: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
 import math
 import signal
@@ -30,6 +31,7 @@ from benchmark.analysis.weights_file import Description, save_weights
 from benchmark.codec import Image
 from benchmark.datasets.dataset import Category, Dataset, read_image
 from benchmark.errors import UsageError
+from benchmark.files import write_whole
 
 WEIGHTS = "weights.safetensors"
 CHECKPOINT = "checkpoint.pt"
@@ -203,7 +205,7 @@ class _State:
 
     def save(self, path: Path) -> None:
         """Writes all that `resume` needs, complete or not at all."""
-        part = path.with_name(path.name + ".part")
+        content = io.BytesIO()
         torch.save(
             {
                 "recipe": asdict(self.recipe),
@@ -215,9 +217,9 @@ class _State:
                 "average": self.average.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
             },
-            part,
+            content,
         )
-        part.replace(path)
+        write_whole(path, content.getvalue())
 
     def resume(self, path: Path) -> None:
         """Takes over a checkpoint, if there is one.
@@ -376,9 +378,7 @@ class _Log:
         self._path = path
         self._sums: dict[str, list[float]] = {}
         kept = [line for line in _lines(path) if line["iteration"] <= iteration]
-        part = path.with_name(path.name + ".part")
-        part.write_text("".join(json.dumps(line) + "\n" for line in kept))
-        part.replace(path)
+        write_whole(path, "".join(json.dumps(line) + "\n" for line in kept).encode())
 
     def add(self, state: _State, losses: dict[str, float]) -> None:
         """Notes the losses of a step; every 20 steps their means are written."""

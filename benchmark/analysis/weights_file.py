@@ -15,6 +15,7 @@ from safetensors.torch import save
 from benchmark.analysis.mask_rcnn import MaskRcnn
 from benchmark.datasets.dataset import Category
 from benchmark.errors import UsageError
+from benchmark.files import write_whole
 
 _KIND = "benchmark Mask R-CNN"
 
@@ -42,10 +43,7 @@ def save_weights(path: Path, network: MaskRcnn, description: Description) -> Non
     }
     # one entry only: safetensors writes several in any order, and the file's hash is the identity
     metadata = {_KIND: json.dumps(asdict(description))}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(save(tensors, metadata))
-    part.replace(path)
+    write_whole(path, save(tensors, metadata))
 
 
 def load_weights(path: Path) -> tuple[MaskRcnn, Description]:

@@ -1,0 +1,24 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+UNFINISHED = ".unfinished-"
+"""How the name of a file begins while it is being written."""
+
+
+def write_whole(target: Path, content: bytes) -> None:
+    """Writes a file, and the folders that it lies in; stopped half-way it leaves the old one.
+
+    Raises:
+        OSError: if it cannot be written, for example because the disk is full.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(UNFINISHED + target.name)
+    try:
+        unfinished.write_bytes(content)
+        unfinished.replace(target)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
