@@ -107,10 +107,6 @@ def show_run(path: Path, anchor: str) -> None:
     if not (path / "summary.csv").is_file():
         raise UsageError(f"{path} holds no summary.csv: finish the run with its command first")
     summary = pd.read_csv(path / "summary.csv")
-    if anchor not in set(summary["codec"]):
-        raise UsageError(
-            f"{path} has no codec {anchor!r}: it has {', '.join(summary['codec'].unique())}"
-        )
     published = set(summary.loc[summary["source"] == "published", "codec"])
     with folder.locked():
         _write_tables(folder, summary, anchor, published)
