@@ -136,7 +136,7 @@ class Vvenc(FfmpegCodec):
     value_range = (1, 63)
     encoder, decoder, muxer, demuxer = "libvvenc", "vvc", "vvc", "vvc"
     settings: ClassVar = {
-        "preset": "medium",
+        "preset": "slow",
         "qpa": 0,
         "vvenc-params": "intraperiod=1:gopsize=1:accessunitdelimiter=0:hrdparameterspresent=0",
     }
