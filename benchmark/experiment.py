@@ -94,7 +94,7 @@ def run_experiment(experiment: Experiment, out: Path, runner_spec: str, jobs: in
                 summary, experiment.anchor, manifest, dataset, pictures, runner
             )
             _write_tables(folder, summary, experiment.anchor, published)
-    return sum(progress.failures.values())
+    return sum(map(len, progress.failures.values()))
 
 
 def show_run(path: Path, anchor: str) -> None:
@@ -259,8 +259,8 @@ def _with_encodings(
 
 
 def _print_progress(progress: Progress, wall_s: float) -> None:
-    for (codec, reason), number in progress.failures.items():
-        print(f"{codec}: {number} jobs failed: {reason}")
+    for codec, reasons in progress.failures.items():
+        print(f"{codec}: {len(reasons)} jobs failed, the first: {reasons[0]}")
     if progress.finished:
         print(
             f"{progress.finished} jobs in {wall_s:.0f} s ({progress.reused} were done before); "

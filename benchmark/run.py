@@ -6,7 +6,6 @@ import functools
 import hashlib
 import sys
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +23,8 @@ from benchmark.store import UNCOMPRESSED, Record, RunFolder, finite
 
 ORIGINAL = RatePoint("bits", 24)
 """The rate point of the original images: three times 8 bits a pixel."""
+
+_NAMED_FAILURES = 3
 
 
 @dataclass(frozen=True)
@@ -80,14 +81,14 @@ class Progress:
     Attributes:
         finished: number of jobs that were carried out.
         reused: number of jobs that an earlier run had carried out.
-        failures: number of failed jobs by codec and reason.
+        failures: the reasons of the failed jobs, by codec.
         work_s: sum of the times of encoding, decoding and analysis in seconds.
         workers: number of jobs that were worked on at once.
     """
 
     finished: int = 0
     reused: int = 0
-    failures: Counter[tuple[str, str]] = field(default_factory=Counter)
+    failures: dict[str, list[str]] = field(default_factory=dict)
     work_s: float = 0.0
     workers: int = 1
 
@@ -126,7 +127,7 @@ def carry_out(jobs: Sequence[Job], folder: RunFolder, runner: Runner) -> Progres
     with bar:
         for outcome in runner.run(do_job, waiting):
             if isinstance(outcome, Failed):
-                _tell_once(progress.failures, outcome)
+                _note_failure(progress.failures, outcome)
             else:
                 result = outcome.result
                 folder.add(result.record, result.bitstream, result.detections)
@@ -220,8 +221,10 @@ def _analysis(name: str) -> AnalysisNetwork:
     return open_analysis(name)
 
 
-def _tell_once(failures: Counter[tuple[str, str]], failed: Failed[Job]) -> None:
+def _note_failure(failures: dict[str, list[str]], failed: Failed[Job]) -> None:
+    """Notes a failure, and names the first of each codec at once."""
     codec, rate_point, image = failed.task.key
-    if not failures[codec, failed.reason]:
+    reasons = failures.setdefault(codec, [])
+    if len(reasons) < _NAMED_FAILURES:
         tqdm.write(f"failed: {codec} {rate_point} {image}: {failed.reason}", file=sys.stderr)
-    failures[codec, failed.reason] += 1
+    reasons.append(failed.reason)

@@ -70,7 +70,7 @@ class VTM(Codec):
         with tempfile.TemporaryDirectory(prefix="vtm-") as folder:
             source, bitstream = Path(folder, "in.yuv"), Path(folder, "out.bin")
             source.write_bytes(rgb_to_yuv420(image))
-            log = Path(tempfile.gettempdir(), f"vtm-encoder-{os.getpid()}.log")
+            log = _log("encoder", source, rate_point.name)
             arguments: list[str | Path] = [self.encoder, "-c", self._config, "-i", source]
             arguments += ["-wdt", str(width), "-hgt", str(height), "-q", f"{rate_point.value:g}"]
             arguments += ["-b", bitstream, f"--ReconFile={Path(folder, 'rec.yuv')}"]
@@ -82,7 +82,7 @@ class VTM(Codec):
         with tempfile.TemporaryDirectory(prefix="vtm-") as folder:
             source, decoded = Path(folder, "in.bin"), Path(folder, "rec.yuv")
             source.write_bytes(bitstream)
-            log = Path(tempfile.gettempdir(), f"vtm-decoder-{os.getpid()}.log")
+            log = _log("decoder", source)
             run_program(
                 [self.decoder, "-b", source, "-o", decoded, "-d", "8"],
                 timeout=_SHORTEST_LIMIT_S,
@@ -107,6 +107,12 @@ def _file(option: str, name: str, variable: str) -> Path:
     return Path(path).resolve()
 
 
+def _log(*names: str | Path) -> Path:
+    """Where a failed program's output is kept: a file for each input, named by its hash."""
+    parts = [_sha256(name)[:8] if isinstance(name, Path) else name for name in names]
+    return Path(tempfile.gettempdir(), f"vtm-{'-'.join(parts)}.log")
+
+
 def _written(path: Path, program: Path) -> bytes:
     if not path.is_file() or path.stat().st_size == 0:
         raise ProgramError(f"{program.name} ended without an error, but wrote nothing")
@@ -121,6 +127,5 @@ def _version(encoder: Path) -> str:
     return found[1].decode() if found else "unknown"
 
 
-@cache
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()

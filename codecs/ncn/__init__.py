@@ -1,0 +1,1 @@
+"""The neural codec (NCN), alone and with latent space masking (LSMnet)."""

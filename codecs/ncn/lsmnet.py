@@ -1,0 +1,148 @@
+"""LSMnet: tells which latents do not matter to the analysis network, from its own features."""
+
+from __future__ import annotations
+
+from typing import Protocol, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torchvision.ops import FrozenBatchNorm2d
+
+from .layers import pad
+
+
+class Backbone(Protocol):
+    """A fixed network whose features tell what is salient. An ``nn.Module`` too.
+
+    Attributes:
+        channels: those of its features.
+    """
+
+    channels: int
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Features of stride 16, N x channels x H/16 x W/16.
+
+        Args:
+            images: N x 3 x H x W, RGB in [0, 1]; H and W multiples of 64.
+        """
+        ...
+
+
+class LSMnet(nn.Module):
+    """A fixed backbone, a 1x1 convolution, and a sigmoid.
+
+    Only the convolution is trained. The decoder knows nothing of all this.
+    """
+
+    def __init__(self, backbone: Backbone, channels: int) -> None:
+        """An untrained mask on a trained backbone, which stays fixed from now on.
+
+        Args:
+            backbone: gives the features; it must be an ``nn.Module``.
+            channels: those of the latent.
+        """
+        super().__init__()
+        assert isinstance(backbone, nn.Module)
+        self.channels = channels
+        self.backbone: nn.Module = backbone.requires_grad_(False).eval()
+        self.to_alpha = nn.Conv2d(backbone.channels, channels, 1)
+
+    def train(self, mode: bool = True) -> Self:
+        """As usual, but the backbone stays in evaluation mode."""
+        super().train(mode)
+        self.backbone.eval()
+        return self
+
+    def forward(self, images: Tensor) -> Tensor:
+        """How far each latent may be drawn to its mean.
+
+        Args:
+            images: N x 3 x H x W, RGB in [0, 1].
+
+        Returns:
+            alpha, N x channels x H'/16 x W'/16 in [0, 1], where H' and W' are H and W rounded up
+            to multiples of 64.
+        """
+        with torch.no_grad():
+            features = self.backbone(pad(images))
+        return torch.sigmoid(self.to_alpha(features))
+
+
+class Detectron2ResNet50(nn.Module):
+    """Detectron2's ResNet-50 up to res4, as it lies in the published LSMnet checkpoints.
+
+    It differs from torchvision's in where a stage's stride is: in the first 1x1 convolution.
+    Its parts are named so that Detectron2's parameter names fit (``conv1.norm.weight``).
+
+    The published LSMnet was trained with red first, although this ResNet was trained with blue
+    first; so red comes first here too.
+    """
+
+    channels = 1024
+    mean: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList(
+            [_Stem(), _stage(64, 256, 3, 1), _stage(256, 512, 4, 2), _stage(512, 1024, 6, 2)]
+        )
+        mean = torch.tensor([123.675, 116.28, 103.53]).reshape(1, 3, 1, 1)
+        self.register_buffer("mean", mean, persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Features of res4, N x 1024 x H/16 x W/16, of images N x 3 x H x W, RGB in [0, 1]."""
+        features = images * 255 - self.mean
+        for stage in self.stages:
+            features = stage(features)
+        return features
+
+
+class _NormedConvolution(nn.Conv2d):
+    """A convolution without bias, then frozen batch norm."""
+
+    def __init__(self, channels_in: int, channels: int, kernel: int, stride: int = 1) -> None:
+        super().__init__(channels_in, channels, kernel, stride, padding=kernel // 2, bias=False)
+        self.norm = FrozenBatchNorm2d(channels)
+
+    def forward(self, input: Tensor) -> Tensor:
+        if self.kernel_size == (1, 1) and self.stride != (1, 1):
+            # The 1x1 convolution of stride 2 of torch 2.14 can write past its memory on a CPU.
+            rows, columns = self.stride
+            picked = input[..., ::rows, ::columns]
+            return self.norm(functional.conv2d(picked, self.weight))
+        return self.norm(super().forward(input))
+
+
+class _Stem(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = _NormedConvolution(3, 64, 7, stride=2)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return functional.max_pool2d(functional.relu(self.conv1(images)), 3, 2, padding=1)
+
+
+class _Bottleneck(nn.Module):
+    def __init__(self, channels_in: int, channels: int, stride: int) -> None:
+        super().__init__()
+        narrow = channels // 4
+        self.shortcut = (
+            _NormedConvolution(channels_in, channels, 1, stride)
+            if channels_in != channels
+            else nn.Identity()
+        )
+        self.conv1 = _NormedConvolution(channels_in, narrow, 1, stride)
+        self.conv2 = _NormedConvolution(narrow, narrow, 3)
+        self.conv3 = _NormedConvolution(narrow, channels, 1)
+
+    def forward(self, input: Tensor) -> Tensor:
+        hidden = functional.relu(self.conv1(input))
+        hidden = self.conv3(functional.relu(self.conv2(hidden)))
+        return functional.relu(hidden + self.shortcut(input))
+
+
+def _stage(channels_in: int, channels: int, blocks: int, stride: int) -> nn.Sequential:
+    first = _Bottleneck(channels_in, channels, stride)
+    return nn.Sequential(first, *(_Bottleneck(channels, channels, 1) for _ in range(blocks - 1)))
