@@ -37,7 +37,7 @@ class VTM(Codec):
     """
 
     name = "vtm"
-    rate_points = rate_points("qp", 60, 56, 52, 48, 44, 40, 36)
+    rate_points = rate_points("qp", 56, 52, 48, 44, 40, 36)
     value_range = (0, 63)
 
     def __init__(

@@ -36,8 +36,9 @@ def with_published_anchor(
     if anchor in set(summary["codec"]):
         return summary, set()
     published = RunFolder(Path(str(importlib.resources.files("benchmark.results"))) / "miniscapes")
-    theirs = published.manifest() if published.path.is_dir() else {}
-    if not theirs or not _same_setting(theirs, manifest):
+    if not (published.path / "run.json").is_file():
+        return summary, set()
+    if not _same_setting(published.manifest(), manifest):
         return summary, set()
     records = [record for record in published.records() if record.codec == anchor]
     lines = summarize(published, records, dataset, pictures, runner, judged=True)
