@@ -106,7 +106,7 @@ def show_run(path: Path, anchor: str) -> None:
     folder = RunFolder(path)
     if not (path / "summary.csv").is_file():
         raise UsageError(f"{path} holds no summary.csv: finish the run with its command first")
-    summary = pd.read_csv(path / "summary.csv")
+    summary = pd.read_csv(path / "summary.csv", float_precision="round_trip")
     published = set(summary.loc[summary["source"] == "published", "codec"])
     with folder.locked():
         _write_tables(folder, summary, anchor, published)
