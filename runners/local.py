@@ -8,7 +8,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 
 import joblib
@@ -49,15 +49,26 @@ def _pool(
     workers: int, function: Callable[[Task], Result], tasks: dict[int, Task]
 ) -> Iterator[tuple[int, Outcome[Task, Result]]]:
     executor = get_reusable_executor(max_workers=workers, env=_ONE_THREAD)
-    futures = {
-        executor.submit(_in_worker, os.getpid(), function, task): number
-        for number, task in tasks.items()
-    }
+    waiting = iter(list(tasks.items()))
+    working: dict[Future[Outcome[Task, Result]], int] = {}
+
+    def start_next() -> None:
+        for number, task in waiting:
+            working[executor.submit(_in_worker, os.getpid(), function, task)] = number
+            return
+
     try:
-        for future in as_completed(futures):
-            yield futures[future], future.result()
+        # No more than the pool's own queue takes: a pool that is stopped forgets the others,
+        # and loky stumbles over them.
+        for _ in range(2 * workers):
+            start_next()
+        while working:
+            for future in wait(working, return_when=FIRST_COMPLETED).done:
+                number, outcome = working.pop(future), future.result()
+                start_next()
+                yield number, outcome
     except BaseException:
-        executor.shutdown(kill_workers=True)
+        executor.shutdown(wait=False, kill_workers=True)
         raise
 
 

@@ -16,9 +16,9 @@ DIGESTS = {
 }
 # Instances per scene that a sample of scenes must have: at least and at most.
 FREQUENCIES = {
-    24: (3.0, 9.0),
+    24: (1.5, 9.0),
     25: (0.4, 2.0),
-    26: (5.0, 11.0),
+    26: (4.0, 11.0),
     27: (0.1, 0.9),
     28: (0.1, 0.8),
     31: (0.03, 0.5),
