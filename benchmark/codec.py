@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import functools
 import hashlib
@@ -9,6 +10,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -103,6 +105,20 @@ class Codec(ABC):
                 if point.name == name and low <= point.value <= high:
                     return point
         raise UsageError(f"codec {self.name} has no rate point {name!r}: it has {known}")
+
+
+class TrainableCodec(Codec):
+    """A codec whose weights ``python -m benchmark train NAME`` trains."""
+
+    @classmethod
+    @abstractmethod
+    def add_training_options(cls, parser: argparse.ArgumentParser) -> None:
+        """Adds the options of the training to its command."""
+
+    @classmethod
+    @abstractmethod
+    def train(cls, options: argparse.Namespace) -> Path:
+        """Trains as the options say; the path of the weights."""
 
 
 @functools.cache

@@ -68,6 +68,12 @@ def _pool(
                 start_next()
                 yield number, outcome
     except BaseException:
+        # loky's own thread still hands out what was submitted, and stumbles if it is stopped.
+        deadline = time.monotonic() + 5
+        while any(not future.running() and not future.done() for future in working):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.01)
         executor.shutdown(wait=False, kill_workers=True)
         raise
 

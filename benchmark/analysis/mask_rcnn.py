@@ -71,6 +71,17 @@ class MaskRcnn(nn.Module):
         """
         return self.body.to_stride16(self._normalised(images))[-1]
 
+    def finest_features(self, images: Tensor) -> Tensor:
+        """The finest level of the pyramid, of stride 4.
+
+        Args:
+            images: N x 3 x H x W, RGB in [0, 1].
+
+        Returns:
+            N x 2 `width` x H'/4 x W'/4, where H' and W' are H and W rounded up to multiples of 32.
+        """
+        return self._features(images)[2]["0"]
+
     def task_loss(self, images: Tensor, targets: Sequence[Objects]) -> dict[str, Tensor]:
         """The training losses of images, differentiable with respect to the images.
 

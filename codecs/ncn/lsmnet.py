@@ -17,9 +17,11 @@ class Backbone(Protocol):
 
     Attributes:
         channels: those of its features.
+        identity: tells its weights from others.
     """
 
     channels: int
+    identity: str
 
     def __call__(self, images: Tensor) -> Tensor:
         """Features of stride 16, N x channels x H/16 x W/16.
@@ -81,6 +83,7 @@ class Detectron2ResNet50(nn.Module):
     """
 
     channels = 1024
+    identity = "that of the checkpoint"
     mean: Tensor
 
     def __init__(self) -> None:

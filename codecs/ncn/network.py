@@ -144,21 +144,22 @@ class NCN(nn.Module):
             alpha: what `LSMnet` makes of the same images, N x C x H'/16 x W'/16 in [0, 1]; the
                 latent is masked with it.
         """
-        latent = self.analysis(pad(images))
-        hyper_latent = self.quantise(self.hyper_encoder(latent))
-        expected = self.latent_distribution(hyper_latent)
-        if alpha is not None:
-            latent = mask(latent, expected.mean, alpha)
-        latent = self.quantise(latent)
-        expected_hyper = self.hyper_latent_model(hyper_latent)
+        device = images.device.type
+        latent = self.analysis(pad(images)).float()
+        with torch.autocast(device, enabled=False):
+            # in bfloat16, in which the transforms may be trained, likelihoods would be wrong
+            hyper_latent = self.hyper_encoder(latent)
+            expected = self.latent_distribution(rounded(hyper_latent))
+            if alpha is not None:
+                latent = mask(latent, expected.mean, alpha.float())
+            coded, hyper_coded = self.quantise(latent), self.quantise(hyper_latent)
+            latent_bits = laplace_bits(coded, expected.mean, expected.scale)
+            expected = self.hyper_latent_model(hyper_coded)
+            hyper_latent_bits = laplace_bits(hyper_coded, expected.mean, expected.scale)
+            hyper_latent = hyper_coded
         height, width = images.shape[-2:]
-        return Coded(
-            self.synthesis(latent)[..., :height, :width],
-            latent,
-            laplace_bits(latent, expected.mean, expected.scale),
-            hyper_latent,
-            laplace_bits(hyper_latent, expected_hyper.mean, expected_hyper.scale),
-        )
+        decoded = self.synthesis(rounded(latent))[..., :height, :width].float()
+        return Coded(decoded, coded, latent_bits, hyper_latent, hyper_latent_bits)
 
     def latent_distribution(self, hyper_latent: Tensor) -> Distribution:
         """The distributions of y-hat (N x C x 4h x 4w), from z-hat (N x C/2 x h x w)."""
@@ -168,6 +169,11 @@ class NCN(nn.Module):
     def quantise(self, values: Tensor) -> Tensor:
         """Values rounded to integers, half to even; in training mode, with noise instead."""
         return add_noise(values) if self.training else torch.round(values)
+
+
+def rounded(values: Tensor) -> Tensor:
+    """Values rounded to integers, half to even, with the gradient of the values themselves."""
+    return values + (torch.round(values) - values).detach()
 
 
 def mask(latent: Tensor, mean: Tensor, alpha: Tensor) -> Tensor:

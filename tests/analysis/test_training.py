@@ -10,17 +10,11 @@ from safetensors.torch import load_file
 
 from benchmark.analysis.judge import MaskRcnnAnalysis
 from benchmark.analysis.network import AnalysisNetwork
-from benchmark.analysis.training import (
-    CHECKPOINT,
-    LOG,
-    WEIGHTS,
-    Recipe,
-    learning_rate,
-    train_analysis,
-)
+from benchmark.analysis.training import Recipe, learning_rate, train_analysis
 from benchmark.analysis.weights_file import load_weights
 from benchmark.datasets.dataset import Dataset, read_image
 from benchmark.errors import UsageError
+from benchmark.training import CHECKPOINT, LOG, WEIGHTS
 
 SHORT = Recipe(iterations=6, batch=2, width=8, warm_up=2)
 

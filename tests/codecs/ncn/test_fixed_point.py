@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from benchmark.codecs.ncn.checkpoints import from_published
+from benchmark.codecs.ncn.published import from_published
 from benchmark.codecs.ncn.fixed_point import (
     FRACTION_BITS,
     HYPER_LATENT_LIMIT,

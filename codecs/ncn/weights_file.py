@@ -1,0 +1,128 @@
+"""The codecs' weights as files: an NCN, an LSMnet's 1x1 convolution, or both."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from benchmark.errors import UsageError
+from benchmark.tensors import load_tensors, save_tensors
+
+from .backbones import open_backbone
+from .lsmnet import LSMnet
+from .network import NCN
+
+_KIND = "benchmark NCN"
+_NETWORK, _MASK = "network.", "mask."
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a weights file says of itself.
+
+    Attributes:
+        channels: those of the latent y.
+        rate_weight: lambda of the training loss; it names the rate point.
+        backbone: what LSMnet's convolution stands on (`open_backbone`); empty without one.
+        training: how it was trained, for the reader; what JSON can hold.
+    """
+
+    channels: int
+    rate_weight: float
+    backbone: str
+    training: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What a weights file holds.
+
+    Attributes:
+        network: the NCN, in evaluation mode; None where only LSMnet was trained.
+        to_alpha: LSMnet's 1x1 convolution; None without one.
+    """
+
+    network: NCN | None
+    to_alpha: nn.Conv2d | None
+    description: Description
+
+
+def save_weights(path: Path, weights: Weights) -> None:
+    """Writes weights, kernels and matrices in half precision, complete or not at all."""
+    tensors: dict[str, Tensor] = {}
+    for prefix, part in ((_NETWORK, weights.network), (_MASK, weights.to_alpha)):
+        if part is not None:
+            tensors |= {prefix + name: value for name, value in part.state_dict().items()}
+    save_tensors(path, _KIND, tensors, asdict(weights.description))
+
+
+def load_weights(path: Path) -> Weights:
+    """What `save_weights` wrote, in float32.
+
+    Raises:
+        UsageError: if the file is missing or holds anything else.
+    """
+    tensors, stored = load_tensors(path, _KIND)
+    parts = {
+        prefix: {
+            name.removeprefix(prefix): value
+            for name, value in tensors.items()
+            if name.startswith(prefix)
+        }
+        for prefix in (_NETWORK, _MASK)
+    }
+    try:
+        description = Description(
+            int(stored["channels"]),
+            float(stored["rate_weight"]),
+            str(stored["backbone"]),
+            dict(stored["training"]),
+        )
+        network = to_alpha = None
+        if parts[_NETWORK]:
+            network = NCN(description.channels)
+            network.load_state_dict(parts[_NETWORK])
+            network.eval()
+        if parts[_MASK]:
+            features = parts[_MASK]["weight"].shape[1]
+            to_alpha = nn.Conv2d(features, description.channels, 1)
+            to_alpha.load_state_dict(parts[_MASK])
+    except (KeyError, ValueError, TypeError, RuntimeError, IndexError) as error:
+        raise UsageError(f"{path} does not hold the weights of an NCN: {error}") from error
+    return Weights(network, to_alpha, description)
+
+
+def load_ncn(path: Path, decoder: Path) -> tuple[NCN, LSMnet | None]:
+    """The network of the file ``decoder``, and the LSMnet of the file ``path`` if it holds one.
+
+    Raises:
+        UsageError: if one of the files is missing, or they do not belong together.
+    """
+    weights = load_weights(path)
+    network = weights.network if decoder == path else load_weights(decoder).network
+    if network is None:
+        raise UsageError(f"{decoder} holds no NCN")
+    if weights.to_alpha is None:
+        return network, None
+    if decoder != path and weights.description.training.get("start") != _hash(decoder):
+        raise UsageError(f"{path} was trained on another NCN than {decoder}: train it again")
+    lsmnet = LSMnet(open_backbone(weights.description.backbone), network.channels)
+    if lsmnet.to_alpha.weight.shape != weights.to_alpha.weight.shape:
+        raise UsageError(f"{path} does not fit {decoder} and its backbone")
+    lsmnet.to_alpha = weights.to_alpha
+    return network, lsmnet.eval()
+
+
+def backbones_of(paths: Iterable[Path]) -> dict[str, str]:
+    """The backbones that weights files stand on, and what identifies their weights."""
+    specs = {load_weights(path).description.backbone for path in paths} - {""}
+    return {f"backbone {spec}": open_backbone(spec).identity for spec in sorted(specs)}
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
