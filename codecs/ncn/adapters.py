@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from benchmark.codec import CodecUnavailable, Image, RatePoint, TrainableCodec
 
+from .bitstream import BitstreamError, fingerprint, unpack
+
 if TYPE_CHECKING:
     from .coder import ImageCoder
 
@@ -42,7 +44,7 @@ class _NcnCodec(TrainableCodec):
             )
         self.rate_points = tuple(sorted(self._files, key=lambda point: point.value))
         self._decoders = {point: self._decoder(path) for point, path in self._files.items()}
-        self._fingerprints = {_hash(path)[:4]: point for point, path in self._decoders.items()}
+        self._hashes = {point: _hash(path) for point, path in self._decoders.items()}
         self._coders: dict[RatePoint, ImageCoder] = {}
 
     def _decoder(self, path: Path) -> Path:
@@ -53,23 +55,21 @@ class _NcnCodec(TrainableCodec):
         return self._coder(rate_point).encode(image)
 
     def decode(self, bitstream: bytes) -> Image:
-        from .bitstream import BitstreamError, unpack
-
         header, _ = unpack(bitstream)
-        rate_point = self._fingerprints.get(header.fingerprint.hex())
-        if rate_point is None:
-            raise BitstreamError(f"the bitstream was made with other weights than {self.name} has")
-        return self._coder(rate_point).decode(bitstream)
+        for rate_point, weights in self._hashes.items():
+            if header.fingerprint == fingerprint(weights, header.height, header.width):
+                return self._coder(rate_point).decode(bitstream)
+        raise BitstreamError(
+            f"the bitstream was made with other weights than {self.name} has, or is damaged"
+        )
 
     def _coder(self, rate_point: RatePoint) -> ImageCoder:
         from .coder import ImageCoder
         from .weights_file import load_ncn
 
         if rate_point not in self._coders:
-            decoder = self._decoders[rate_point]
-            network, lsmnet = load_ncn(self._files[rate_point], decoder)
-            fingerprint = bytes.fromhex(_hash(decoder)[:4])
-            self._coders[rate_point] = ImageCoder(network, lsmnet, fingerprint)
+            network, lsmnet = load_ncn(self._files[rate_point], self._decoders[rate_point])
+            self._coders[rate_point] = ImageCoder(network, lsmnet, self._hashes[rate_point])
         return self._coders[rate_point]
 
     def identity(self) -> dict[str, str]:

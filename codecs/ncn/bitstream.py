@@ -1,13 +1,14 @@
 """The container of one coded image: which weights, which size, then the entropy coder's payload.
 
 The first byte says what the file is, in which version, and in which form the size follows. Then
-come two bytes that name the weights, and the size in one, two or four bytes. There is no checksum
-of its own: the payload ends in one that covers the header too (see `entropy_coding`), at no cost.
-The smallest files have 400 bytes, so each byte here is a quarter of a percent.
+come two bytes that tell weights and size, and the size itself in one, two or four bytes. There is
+no checksum of its own: the payload ends in one that covers the header too (see `entropy_coding`),
+at no cost. The smallest files have 400 bytes, so each byte here is a quarter of a percent.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from benchmark.errors import UsageError
@@ -30,7 +31,7 @@ class Header:
     """What comes before the payload; ``bytes(header)`` is how.
 
     Attributes:
-        fingerprint: two bytes that name the weights that decode the payload.
+        fingerprint: two bytes of the weights and the size (`fingerprint`).
         height: of the image, in pixels; even.
         width: likewise.
     """
@@ -67,6 +68,20 @@ class Header:
     def _fits(self, unit: int, bits: int) -> bool:
         sides = self.height, self.width
         return all(side % unit == 0 and side // unit <= 2**bits for side in sides)
+
+
+def fingerprint(weights: str, height: int, width: int) -> bytes:
+    """Two bytes that say which weights decode an image of which size.
+
+    With the size in it, a damaged size shows before an image of that size is decoded.
+
+    Args:
+        weights: identifies the weights, for example their hash.
+        height: of the image.
+        width: likewise.
+    """
+    text = f"{weights} {height} {width}"
+    return hashlib.sha256(text.encode()).digest()[:_FINGERPRINT_BYTES]
 
 
 def pack(header: Header, payload: bytes) -> bytes:

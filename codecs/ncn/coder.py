@@ -7,7 +7,7 @@ import torch
 
 from benchmark.codec import Image
 
-from .bitstream import BitstreamError, Header, pack, unpack
+from .bitstream import BitstreamError, Header, fingerprint, pack, unpack
 from .entropy_coding import LatentCoder
 from .fixed_point import FRACTION_BITS
 from .layers import STRIDE, pad
@@ -18,20 +18,20 @@ from .network import NCN, mask
 class ImageCoder:
     """An NCN, perhaps with an LSMnet, as encoder and decoder. Decoding needs no LSMnet."""
 
-    def __init__(self, network: NCN, lsmnet: LSMnet | None, fingerprint: bytes) -> None:
+    def __init__(self, network: NCN, lsmnet: LSMnet | None, weights: str) -> None:
         """Prepares exact entropy coding.
 
         Args:
             network: in evaluation mode.
             lsmnet: masks the latents; None leaves them as they are.
-            fingerprint: two bytes that name the network's weights.
+            weights: identifies the network's weights.
 
         Raises:
             UsageError: if weights that entropy coding depends on are not finite or too large.
         """
         self._network = network
         self._lsmnet = lsmnet
-        self._fingerprint = fingerprint
+        self._weights = weights
         self._latents = LatentCoder(network)
 
     @torch.inference_mode()
@@ -49,7 +49,7 @@ class ImageCoder:
             means = expected.mean.float() / 2**FRACTION_BITS
             latent = mask(latent, means, self._lsmnet(pixels))
         height, width = image.shape[:2]
-        header = Header(self._fingerprint, height, width)
+        header = Header(fingerprint(self._weights, height, width), height, width)
         payload = self._latents.encode(
             torch.round(latent)[0], hyper_latent, expected, bytes(header)
         )
@@ -63,8 +63,8 @@ class ImageCoder:
             BitstreamError: if it was not made with these weights, or is damaged.
         """
         header, payload = unpack(bitstream)
-        if header.fingerprint != self._fingerprint:
-            raise BitstreamError("the NCN bitstream was made with other weights")
+        if header.fingerprint != fingerprint(self._weights, header.height, header.width):
+            raise BitstreamError("the NCN bitstream was made with other weights, or is damaged")
         size = -(-header.height // STRIDE), -(-header.width // STRIDE)
         latent = self._latents.decode(payload, size, bytes(header))
         pixels = self._network.synthesis(latent[None])[0, :, : header.height, : header.width]

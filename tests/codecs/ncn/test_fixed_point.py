@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from benchmark.codecs.ncn.published import from_published
 from benchmark.codecs.ncn.fixed_point import (
     FRACTION_BITS,
     HYPER_LATENT_LIMIT,
@@ -28,6 +27,7 @@ from benchmark.codecs.ncn.fixed_point import (
 )
 from benchmark.codecs.ncn.layers import convolution, laplace_bits
 from benchmark.codecs.ncn.network import NCN
+from benchmark.codecs.ncn.published import from_published
 from benchmark.errors import UsageError
 
 CHANNELS = 32

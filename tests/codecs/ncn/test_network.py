@@ -15,10 +15,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from benchmark.codecs.ncn.published import from_published
 from benchmark.codecs.ncn.layers import CausalConvolution, laplace_bits, pad
 from benchmark.codecs.ncn.lsmnet import LSMnet
 from benchmark.codecs.ncn.network import NCN, HyperLatentModel, mask
+from benchmark.codecs.ncn.published import from_published
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,140 @@
+"""The three codecs, on small untrained networks: bitstreams, weights folders, identities."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from benchmark.codec import CodecUnavailable, RatePoint, open_codec
+from benchmark.codecs.ncn.bitstream import BitstreamError
+from benchmark.codecs.ncn.network import NCN
+from benchmark.codecs.ncn.published import from_published
+from benchmark.codecs.ncn.weights_file import Description, Weights, save_weights
+from benchmark.datasets.scenes import draw_scene
+from benchmark.errors import UsageError
+
+CODECS = ("ncn", "ncn-lsm", "ncn-lsm-ft")
+BACKBONE_CHANNELS = 128  # of the embedded analysis network
+POINTS = (0.5, 2.0)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory, published) -> Path:
+    root = tmp_path_factory.mktemp("weights")
+    for seed, value in enumerate(POINTS):
+        network, _ = from_published(published(8, seed=seed))
+        torch.manual_seed(seed)
+        to_alpha = torch.nn.Conv2d(BACKBONE_CHANNELS, 8, 1)
+        name = f"lambda{value:g}.safetensors"
+        plain = Description(8, value, "", {})
+        save_weights(root / "ncn" / name, Weights(network, None, plain))
+        start = hashlib.sha256((root / "ncn" / name).read_bytes()).hexdigest()
+        masked = Description(8, value, "miniscapes", {"start": start})
+        save_weights(root / "ncn-lsm" / name, Weights(None, to_alpha, masked))
+        save_weights(root / "ncn-lsm-ft" / name, Weights(network, to_alpha, masked))
+    return root
+
+
+@pytest.fixture(scope="module")
+def image() -> np.ndarray:
+    return draw_scene(3).image
+
+
+def open_with(name: str, weights: Path):
+    return open_codec(name, {"weights": str(weights)})
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_images_come_back_in_another_object(name: str, weights: Path, image: np.ndarray) -> None:
+    for size in ((256, 512), (100, 150), (2, 2)):
+        part = image[: size[0], : size[1]]
+        for value in POINTS:
+            point = RatePoint("lambda", value)
+            bitstream = open_with(name, weights).encode(part, point)
+            decoded = open_with(name, weights).decode(bitstream)
+            assert decoded.shape == part.shape and decoded.dtype == np.uint8
+            assert bitstream == open_with(name, weights).encode(part, point)
+
+
+def test_rate_points_are_the_weights(weights: Path) -> None:
+    for name in CODECS:
+        codec = open_with(name, weights)
+        assert [point.name for point in codec.rate_points] == ["lambda0.5", "lambda2"]
+
+
+def test_what_is_coded_is_what_the_network_says(weights: Path, image: np.ndarray) -> None:
+    from benchmark.codecs.ncn.weights_file import load_weights
+
+    network = load_weights(weights / "ncn/lambda2.safetensors").network
+    assert network is not None
+    pixels = torch.tensor(image).permute(2, 0, 1)[None].float() / 255
+    with torch.inference_mode():
+        coded = network(pixels)
+    codec = open_with("ncn", weights)
+    bitstream = codec.encode(image, RatePoint("lambda", 2.0))
+    wanted = (coded.images[0] * 255).round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
+    # a latent next to a half may be rounded otherwise by another order of sums
+    assert np.mean(codec.decode(bitstream) != wanted) < 1e-3
+    assert 8 * len(bitstream) == pytest.approx(float(coded.bits), rel=0.02)
+
+
+def test_a_masked_bitstream_decodes_with_the_plain_decoder(
+    weights: Path, image: np.ndarray, tmp_path: Path
+) -> None:
+    shutil.copytree(weights / "ncn", tmp_path / "ncn")
+    point = RatePoint("lambda", 0.5)
+    masked = open_with("ncn-lsm", weights).encode(image, point)
+    plain = open_with("ncn", weights).encode(image, point)
+    assert masked != plain
+    decoded = open_with("ncn", tmp_path).decode(masked)
+    assert np.array_equal(decoded, open_with("ncn-lsm", weights).decode(masked))
+
+
+def test_masking_with_alpha_zero_changes_nothing(
+    weights: Path, image: np.ndarray, tmp_path: Path
+) -> None:
+    from benchmark.codecs.ncn.weights_file import load_weights
+
+    shutil.copytree(weights, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "ncn-lsm/lambda2.safetensors"
+    stored = load_weights(path)
+    assert stored.to_alpha is not None
+    torch.nn.init.zeros_(stored.to_alpha.weight)
+    torch.nn.init.constant_(stored.to_alpha.bias, -200)
+    save_weights(path, stored)
+    point = RatePoint("lambda", 2.0)
+    assert open_with("ncn-lsm", tmp_path).encode(image, point) == open_with("ncn", weights).encode(
+        image, point
+    )
+
+
+def test_other_weights_are_another_codec(weights: Path, image: np.ndarray, tmp_path: Path) -> None:
+    before = open_with("ncn", weights)
+    shutil.copytree(weights, tmp_path, dirs_exist_ok=True)
+    torch.manual_seed(9)
+    for path in (tmp_path / "ncn").iterdir():
+        save_weights(path, Weights(NCN(8), None, Description(8, 1, "", {})))
+    after = open_with("ncn", tmp_path)
+    assert after.identity() != before.identity()
+    bitstream = before.encode(image, RatePoint("lambda", 2.0))
+    with pytest.raises(BitstreamError, match="made with other weights"):
+        after.decode(bitstream)
+    with pytest.raises(UsageError, match="trained on another NCN"):
+        open_with("ncn-lsm", tmp_path).encode(image, RatePoint("lambda", 2.0))
+
+
+def test_missing_weights_are_named(tmp_path: Path, weights: Path) -> None:
+    with pytest.raises(CodecUnavailable, match=r"no weights lambda\*\.safetensors in .*ncn"):
+        open_with("ncn", tmp_path)
+    shutil.copytree(weights / "ncn-lsm", tmp_path / "ncn-lsm")
+    with pytest.raises(CodecUnavailable, match=r"ncn/lambda\S+\.safetensors is missing"):
+        open_with("ncn-lsm", tmp_path)
+    (tmp_path / "ncn").mkdir()
+    (tmp_path / "ncn/lambdaX.safetensors").touch()
+    with pytest.raises(CodecUnavailable, match="is not named"):
+        open_with("ncn", tmp_path)
