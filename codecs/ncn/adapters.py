@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib.metadata
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from benchmark.codec import CodecUnavailable, Image, RatePoint, TrainableCodec
 
@@ -25,27 +26,57 @@ _PREFIX = "lambda"
 class _NcnCodec(TrainableCodec):
     """An NCN with weights of its own at each rate point, which is named by their lambda."""
 
-    def __init__(self, weights: str = str(_WEIGHTS)) -> None:
+    published: ClassVar[str | None]
+    """Pattern of the names of this codec's published checkpoints; None where there are none."""
+
+    def __init__(self, weights: str = str(_WEIGHTS), checkpoints: str = "") -> None:
         """Lists the weights.
 
         Args:
             weights: a folder that has a folder for each codec of this family, with a file
                 ``lambdaVALUE.safetensors`` for each rate point.
+            checkpoints: a folder of published checkpoints (``*.pth.tar``), to be used instead.
 
         Raises:
             CodecUnavailable: if there are none.
         """
-        folder = Path(weights) / self.name
-        self._files = {_rate_point(path): path for path in folder.glob(f"{_PREFIX}*.safetensors")}
-        if not self._files:
-            raise CodecUnavailable(
-                f"there are no weights {_PREFIX}*.safetensors in {folder}: train some "
-                f"(`python -m benchmark train {self.name} --help`)"
-            )
+        if checkpoints:
+            self._files = self._published(Path(checkpoints))
+        else:
+            self._files = self._own(Path(weights) / self.name)
         self.rate_points = tuple(sorted(self._files, key=lambda point: point.value))
         self._decoders = {point: self._decoder(path) for point, path in self._files.items()}
         self._hashes = {point: _hash(path) for point, path in self._decoders.items()}
         self._coders: dict[RatePoint, ImageCoder] = {}
+
+    def _own(self, folder: Path) -> dict[RatePoint, Path]:
+        files = {_rate_point(path): path for path in folder.glob(f"{_PREFIX}*.safetensors")}
+        if not files:
+            raise CodecUnavailable(
+                f"there are no weights {_PREFIX}*.safetensors in {folder}: train some "
+                f"(`python -m benchmark train {self.name} --help`)"
+            )
+        return files
+
+    def _published(self, folder: Path) -> dict[RatePoint, Path]:
+        if self.published is None:
+            raise CodecUnavailable(f"no checkpoints of {self.name} were published")
+        files: dict[RatePoint, Path] = {}
+        for path in sorted(folder.glob("*.pth.tar")):
+            if match := re.fullmatch(self.published, path.name):
+                point = RatePoint(_PREFIX, float(f"{match[1]}.{match[2]}"))
+                if point in files:
+                    raise CodecUnavailable(
+                        f"{files[point]} and {path.name} both claim {point.name} of {self.name}: "
+                        "leave one in the folder"
+                    )
+                files[point] = path
+        if not files:
+            raise CodecUnavailable(
+                f"{folder} holds no published checkpoints of {self.name}, whose names look like "
+                f"{self.published}"
+            )
+        return files
 
     def _decoder(self, path: Path) -> Path:
         """The file that holds the NCN of a weights file."""
@@ -65,10 +96,13 @@ class _NcnCodec(TrainableCodec):
 
     def _coder(self, rate_point: RatePoint) -> ImageCoder:
         from .coder import ImageCoder
+        from .published import load_published
         from .weights_file import load_ncn
 
         if rate_point not in self._coders:
-            network, lsmnet = load_ncn(self._files[rate_point], self._decoders[rate_point])
+            path, decoder = self._files[rate_point], self._decoders[rate_point]
+            published = path.suffix == ".tar"
+            network, lsmnet = load_published(path) if published else load_ncn(path, decoder)
             self._coders[rate_point] = ImageCoder(network, lsmnet, self._hashes[rate_point])
         return self._coders[rate_point]
 
@@ -81,7 +115,7 @@ class _NcnCodec(TrainableCodec):
         return {
             "weights": weights.hexdigest(),
             **versions,
-            **backbones_of(self._files.values()),
+            **backbones_of(path for path in self._files.values() if path.suffix != ".tar"),
         }
 
     @classmethod
@@ -101,12 +135,14 @@ class Ncn(_NcnCodec):
     """The NCN without LSMnet."""
 
     name = "ncn"
+    published = r"ncn_maskLoss_(?:(?!maskLatentSpace).)*lambda_(\d+)_(\d+)\.pth\.tar"
 
 
 class NcnLsm(_NcnCodec):
     """An LSMnet, of which only the 1x1 convolution is trained, on the NCNs of `Ncn`."""
 
     name = "ncn-lsm"
+    published = None
 
     def _decoder(self, path: Path) -> Path:
         decoder = path.parent.parent / Ncn.name / path.name
@@ -119,6 +155,7 @@ class NcnLsmFt(_NcnCodec):
     """NCN and LSMnet trained together."""
 
     name = "ncn-lsm-ft"
+    published = r"ncn_maskLoss_.*maskLatentSpaceNonFrozen.*lambda_(\d+)_(\d+)\.pth\.tar"
 
 
 def _rate_point(path: Path) -> RatePoint:

@@ -93,8 +93,8 @@ def _resnet50() -> _ImageNetFeatures:
 def _vgg16() -> _ImageNetFeatures:
     network = _torchvision("vgg16")
     assert isinstance(network, VGG)
-    # up to the fourth of five poolings
-    return _ImageNetFeatures(f"vgg16 {_CLASSES}", network.features[:24], 512, _MEAN, _STD)
+    # all but the fifth pooling
+    return _ImageNetFeatures(f"vgg16 {_CLASSES}", network.features[:30], 512, _MEAN, _STD)
 
 
 def _torchvision(name: str) -> nn.Module:

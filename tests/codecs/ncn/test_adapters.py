@@ -138,3 +138,31 @@ def test_missing_weights_are_named(tmp_path: Path, weights: Path) -> None:
     (tmp_path / "ncn/lambdaX.safetensors").touch()
     with pytest.raises(CodecUnavailable, match="is not named"):
         open_with("ncn", tmp_path)
+
+
+def test_published_checkpoints_are_rate_points(
+    tmp_path: Path, image: np.ndarray, published
+) -> None:
+    common = "ncn_maskLoss_CS_"
+    for number, value in enumerate(("0_02", "0_2")):
+        name = f"{common}lambda_{value}.pth.tar"
+        torch.save(published(8, seed=number), tmp_path / name)
+        name = f"{common}maskLatentSpaceNonFrozen_resnetCS_lambda_{value}.pth.tar"
+        torch.save(published(8, seed=number, lsmnet=True), tmp_path / name)
+    torch.save({}, tmp_path / "ncn_hvsLoss_CS_lambda_0_02.pth.tar")
+    for name in ("ncn", "ncn-lsm-ft"):
+        codec = open_codec(name, {"checkpoints": str(tmp_path)})
+        assert [point.name for point in codec.rate_points] == ["lambda0.02", "lambda0.2"]
+        decoder = open_codec(name, {"checkpoints": str(tmp_path)})
+        part = image[:64, :128]
+        for point in codec.rate_points:
+            assert decoder.decode(codec.encode(part, point)).shape == part.shape
+    with pytest.raises(CodecUnavailable, match="no checkpoints of ncn-lsm were published"):
+        open_codec("ncn-lsm", {"checkpoints": str(tmp_path)})
+    shutil.copy(
+        tmp_path / f"{common}lambda_0_02.pth.tar", tmp_path / f"{common}a_lambda_0_02.pth.tar"
+    )
+    with pytest.raises(CodecUnavailable, match=r"both claim lambda0\.02 of ncn"):
+        open_codec("ncn", {"checkpoints": str(tmp_path)})
+    with pytest.raises(CodecUnavailable, match="holds no published checkpoints of ncn-lsm-ft"):
+        open_codec("ncn-lsm-ft", {"checkpoints": str(tmp_path / "nothing")})
