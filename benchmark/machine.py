@@ -1,17 +1,23 @@
-"""What a run was made with: versions of the software, and the machine."""
+"""What a run was made with: versions of the software, the machine, and its memory."""
 
 from __future__ import annotations
 
-import os
 import platform
+import resource
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+import joblib
 
 _PACKAGES = (
     "benchmark",
     "bjontegaard",
+    "cityscapesscripts",
+    "compressai",
     "imageio-ffmpeg",
     "joblib",
+    "lightning-fabric",
     "numpy",
     "pandas",
     "pillow",
@@ -37,9 +43,19 @@ def machine() -> dict[str, str]:
     """The processor, the number of cores that may be used, and the operating system."""
     return {
         "processor": _processor(),
-        "cores": str(len(os.sched_getaffinity(0))),
+        "cores": str(joblib.cpu_count()),
         "system": platform.platform(),
     }
+
+
+def peak_memory() -> int:
+    """Bytes that this process has taken at most so far, with the largest program that it ran."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    own, programs = (
+        resource.getrusage(who).ru_maxrss
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return (own + programs) * unit
 
 
 def _processor() -> str:

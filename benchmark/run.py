@@ -17,6 +17,7 @@ from benchmark.analysis.network import AnalysisNetwork, Detection
 from benchmark.codec import Codec, Image, RatePoint, open_codec
 from benchmark.datasets.dataset import Picture, read_image
 from benchmark.errors import UsageError
+from benchmark.machine import peak_memory
 from benchmark.metrics.quality import multi_scale_ssim, psnr
 from benchmark.runner import Failed, Runner
 from benchmark.store import UNCOMPRESSED, Record, RunFolder, finite
@@ -67,11 +68,19 @@ class Job:
 
 @dataclass(frozen=True)
 class JobResult:
-    """What a worker hands to the main process, which alone writes to the run folder."""
+    """What a worker hands to the main process, which alone writes to the run folder.
+
+    Attributes:
+        record: the measurements.
+        bitstream: what was made; None for the original image.
+        detections: what the analysis network found.
+        peak_memory: the worker's so far, in bytes (`benchmark.machine.peak_memory`).
+    """
 
     record: Record
     bitstream: bytes | None
     detections: Sequence[Detection]
+    peak_memory: int
 
 
 @dataclass
@@ -84,6 +93,7 @@ class Progress:
         failures: the reasons of the failed jobs, by codec.
         work_s: sum of the times of encoding, decoding and analysis in seconds.
         workers: number of jobs that were worked on at once.
+        peak_memory: that of the largest worker, in bytes.
     """
 
     finished: int = 0
@@ -91,6 +101,7 @@ class Progress:
     failures: dict[str, list[str]] = field(default_factory=dict)
     work_s: float = 0.0
     workers: int = 1
+    peak_memory: int = 0
 
 
 def plan_jobs(
@@ -133,6 +144,7 @@ def carry_out(jobs: Sequence[Job], folder: RunFolder, runner: Runner) -> Progres
                 folder.add(result.record, result.bitstream, result.detections)
                 progress.finished += 1
                 progress.work_s += _seconds(outcome.task, result.record)
+                progress.peak_memory = max(progress.peak_memory, result.peak_memory)
             bar.update()
     if waiting:
         folder.mend()
@@ -175,7 +187,7 @@ def do_job(job: Job) -> JobResult:
         decode_s=round(coded.decode_s, 4),
         analysis_s=round(analysis_s, 4),
     )
-    return JobResult(record, coded.bitstream, detections)
+    return JobResult(record, coded.bitstream, detections, peak_memory())
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib.metadata
+import importlib.util
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -26,7 +27,13 @@ _PREFIX = "lambda"
 class _NcnCodec(TrainableCodec):
     """An NCN with weights of its own at each rate point, which is named by their lambda."""
 
-    published: ClassVar[str | None]
+    trained: ClassVar[str]
+    """What training trains (`training.TRAINED`)."""
+
+    backbone: ClassVar[str] = "miniscapes"
+    """LSMnet's backbone where training is not told another."""
+
+    published: ClassVar[str | None] = None
     """Pattern of the names of this codec's published checkpoints; None where there are none."""
 
     def __init__(self, weights: str = str(_WEIGHTS), checkpoints: str = "") -> None:
@@ -122,27 +129,26 @@ class _NcnCodec(TrainableCodec):
     def add_training_options(cls, parser: argparse.ArgumentParser) -> None:
         from .train_command import add_options
 
-        add_options(parser, cls.name)
+        add_options(parser, cls.trained, cls.backbone)
 
     @classmethod
     def train(cls, options: argparse.Namespace) -> Path:
         from .train_command import train
 
-        return train(options, cls.name)
+        return train(options, cls.trained)
 
 
 class Ncn(_NcnCodec):
     """The NCN without LSMnet."""
 
-    name = "ncn"
+    name = trained = "ncn"
     published = r"ncn_maskLoss_(?:(?!maskLatentSpace).)*lambda_(\d+)_(\d+)\.pth\.tar"
 
 
 class NcnLsm(_NcnCodec):
     """An LSMnet, of which only the 1x1 convolution is trained, on the NCNs of `Ncn`."""
 
-    name = "ncn-lsm"
-    published = None
+    name = trained = "ncn-lsm"
 
     def _decoder(self, path: Path) -> Path:
         decoder = path.parent.parent / Ncn.name / path.name
@@ -151,10 +157,27 @@ class NcnLsm(_NcnCodec):
         return decoder
 
 
+class NcnLsmEfficientNet(NcnLsm):
+    """The same with a backbone of another task and data set: ImageNet's classes."""
+
+    name = "ncn-lsm-efficientnet"
+    backbone = "efficientnet-lite0"
+
+    def __init__(self, weights: str = str(_WEIGHTS)) -> None:
+        """As `NcnLsm`.
+
+        Raises:
+            CodecUnavailable: also if the package with the backbone is missing.
+        """
+        super().__init__(weights)
+        if importlib.util.find_spec("efficientnet_lite_pytorch") is None:
+            raise CodecUnavailable("it needs `pip install 'benchmark[efficientnet]'`")
+
+
 class NcnLsmFt(_NcnCodec):
     """NCN and LSMnet trained together."""
 
-    name = "ncn-lsm-ft"
+    name = trained = "ncn-lsm-ft"
     published = r"ncn_maskLoss_.*maskLatentSpaceNonFrozen.*lambda_(\d+)_(\d+)\.pth\.tar"
 
 

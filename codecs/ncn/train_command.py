@@ -11,8 +11,14 @@ from benchmark.errors import UsageError
 LOSSES = ("hvs", "feature", "task")
 
 
-def add_options(parser: argparse.ArgumentParser, trained: str) -> None:
-    """The options of a training; ``trained`` is the codec's name."""
+def add_options(parser: argparse.ArgumentParser, trained: str, backbone: str) -> None:
+    """The options of a training.
+
+    Args:
+        parser: that of the command.
+        trained: one of `training.TRAINED`.
+        backbone: LSMnet's, where none is asked for.
+    """
     masked = trained != "ncn"
     parser.add_argument("--out", type=Path, required=True, help="folder for weights and logs")
     parser.add_argument(
@@ -41,9 +47,9 @@ def add_options(parser: argparse.ArgumentParser, trained: str) -> None:
         )
         parser.add_argument(
             "--backbone",
-            default="miniscapes",
-            help="of LSMnet: miniscapes (default) or weights:PATH for the features of an analysis "
-            "network; resnet50, vgg16, efficientnet-lite0 for networks trained on ImageNet",
+            default=backbone,
+            help="of LSMnet: miniscapes or weights:PATH for the features of an analysis network; "
+            f"resnet50, vgg16, efficientnet-lite0 for networks trained on ImageNet ({backbone})",
         )
     else:
         parser.set_defaults(mask=None, backbone="")

@@ -1,0 +1,39 @@
+#!/bin/sh -e
+# Trains the weights of this folder on Miniscapes, two trainings at a time, one core each:
+#
+#     sh train.sh FOLDER
+#
+# The trainings lie below FOLDER; interrupted, the same command goes on. About three hours on two
+# cores. The first stage is only there to begin with a picture; after it everything is trained for
+# the analysis network's own losses, each lambda from its neighbour's network.
+mkdir -p "$1"
+cd "$1"
+export OMP_NUM_THREADS=1
+
+train() { # name, codec, lambda, steps, learning rate, further options
+    name=$1 codec=$2 rate_weight=$3 steps=$4 rate=$5
+    shift 5
+    [ -f "$name/weights.safetensors" ] || python -m benchmark train "$codec" --out "$name" \
+        --lambda "$rate_weight" --iterations "$steps" --learning-rate "$rate" --threads 1 "$@"
+}
+
+masks() { # lambda
+    start=ncn$1/weights.safetensors
+    train "lsm$1" ncn-lsm "$1" 400 0.002 --start "$start"
+    train "ft$1" ncn-lsm-ft "$1" 1000 0.0003 --start "$start" --mask "lsm$1/weights.safetensors"
+    train "efficientnet$1" ncn-lsm-efficientnet "$1" 400 0.002 --start "$start"
+}
+
+train picture ncn 500 1500 0.001 --loss hvs
+train first ncn 2 1300 0.0005 --start picture/weights.safetensors
+
+train ncn0.5 ncn 0.5 5000 0.0008 --start first/weights.safetensors &
+train ncn2 ncn 2 5000 0.0005 --start first/weights.safetensors
+wait
+train ncn8 ncn 8 1200 0.0004 --start ncn2/weights.safetensors &
+train ncn4 ncn 4 1000 0.0004 --start ncn2/weights.safetensors
+wait
+{ masks 0.5; masks 8; } &
+masks 2
+masks 4
+wait
