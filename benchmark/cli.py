@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.codec import CodecUnavailable, find_codecs, open_codec
+from benchmark.codec import CodecUnavailable, TrainableCodec, find_codecs, open_codec
 from benchmark.errors import UsageError
 
 FAILED_JOBS = 1
@@ -15,6 +15,7 @@ WRONG_USE = 2
 INTERRUPTED = 130
 
 _FIRST_LOOK = 24
+_AP_KINDS = ("coco", "cityscapes")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,7 +75,7 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     run.add_argument(
         "--dataset",
         default="miniscapes",
-        help="miniscapes (default), cityscapes:PATH, or images:FOLDER",
+        help="miniscapes (default), cityscapes:PATH, coco:ANNOTATIONS:IMAGES, or images:FOLDER",
     )
     run.add_argument(
         "--limit",
@@ -89,6 +90,12 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         default="miniscapes",
         help="analysis network: miniscapes (default), weights:FILE, or none for rate, PSNR and "
         "MS-SSIM only",
+    )
+    run.add_argument(
+        "--ap",
+        choices=_AP_KINDS,
+        default="coco",
+        help="average precision as COCO (default) or as the Cityscapes scripts compute it",
     )
     run.add_argument("--anchor", default="vtm", help="codec that others are compared to (vtm)")
     run.add_argument(
@@ -111,6 +118,12 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     report = commands.add_parser("report", help="show a run again")
     report.add_argument("run", type=Path, metavar="RUN", help="run folder")
+    report.add_argument(
+        "--ap",
+        choices=_AP_KINDS,
+        help="average precision as COCO or as the Cityscapes scripts compute it, from the run's "
+        "detections; default: the run's own",
+    )
     report.add_argument("--anchor", default="vtm", help="codec that others are compared to (vtm)")
     report.set_defaults(command=_report)
 
@@ -142,6 +155,15 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     analysis.add_argument("--device", default="cpu", help="cpu (default) or cuda")
     analysis.add_argument("--threads", type=_positive, help="default: one a core")
     analysis.set_defaults(command=_train_analysis)
+    for name, codec in sorted(find_codecs().items()):
+        if isinstance(codec, type) and issubclass(codec, TrainableCodec):
+            options = networks.add_parser(
+                name,
+                help=f"weights of the codec {name}",
+                description=f"{codec.__doc__} Run again after any interruption, it goes on.",
+            )
+            codec.add_training_options(options)
+            options.set_defaults(command=_train_codec, codec=codec)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -155,6 +177,7 @@ def _run(options: argparse.Namespace) -> int:
         codec_options=_codec_options(options.option),
         rates=options.rates,
         analysis=None if options.analysis == "none" else options.analysis,
+        ap=options.ap,
         anchor=options.anchor,
         bitstreams=options.bitstreams,
     )
@@ -165,7 +188,7 @@ def _run(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     from benchmark.experiment import show_run
 
-    show_run(options.run, options.anchor)
+    show_run(options.run, options.anchor, options.ap)
     return 0
 
 
@@ -200,6 +223,12 @@ def _train_analysis(options: argparse.Namespace) -> int:
         device=options.device,
     )
     print(f"{weights}: use it with --analysis weights:{weights}")
+    return 0
+
+
+def _train_codec(options: argparse.Namespace) -> int:
+    codec: type[TrainableCodec] = options.codec
+    print(codec.train(options))
     return 0
 
 

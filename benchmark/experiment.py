@@ -21,8 +21,8 @@ from benchmark.errors import UsageError
 from benchmark.machine import machine, versions
 from benchmark.report.curves import draw_curves, render
 from benchmark.report.html import html_report
-from benchmark.report.published import with_published_anchor
-from benchmark.report.summary import delta_rates, summarize
+from benchmark.report.published import published_run, with_published_anchor
+from benchmark.report.summary import check_ap, delta_rates, summarize, with_average_precisions
 from benchmark.report.text import delta_rates_text, summary_text
 from benchmark.run import CodecChoice, Encoded, Job, Progress, carry_out, plan_jobs
 from benchmark.runner import open_runner
@@ -40,6 +40,7 @@ class Experiment:
         codec_options: options by the codec's name.
         rates: names of rate points, ``qp32`` or ``vtm:qp32``; none for each codec's own.
         analysis: spec of the analysis network; None for none.
+        ap: whose average precision is computed, coco or cityscapes.
         anchor: codec that the others are compared to.
         bitstreams: run folder that encodings are taken from.
     """
@@ -50,6 +51,7 @@ class Experiment:
     codec_options: Mapping[str, Mapping[str, str]]
     rates: Sequence[str]
     analysis: str | None
+    ap: str
     anchor: str
     bitstreams: Path | None
 
@@ -68,10 +70,12 @@ def run_experiment(experiment: Experiment, out: Path, runner_spec: str, jobs: in
     before = folder.manifest()
     codecs = _choose_codecs(experiment)
     dataset = open_dataset(experiment.dataset)
+    check_ap(experiment.ap, dataset)
     pictures = dataset.pictures[: experiment.limit]
     analysis = experiment.analysis if dataset.categories else None
+    ap = experiment.ap if analysis else None
     started = time.perf_counter()
-    manifest = _manifest(experiment, analysis, codecs, dataset, pictures)
+    manifest = _manifest(experiment, analysis, ap, codecs, dataset, pictures)
     with folder.locked():
         folder.write_manifest(_merged(before, manifest, folder))
         planned = plan_jobs([choice for choice, _ in codecs], pictures, analysis)
@@ -85,31 +89,65 @@ def run_experiment(experiment: Experiment, out: Path, runner_spec: str, jobs: in
             file=sys.stderr,
         )
         progress = carry_out(planned, folder, runner)
-        summary = summarize(
-            folder, folder.records(), dataset, pictures, runner, judged=analysis is not None
-        )
+        summary = summarize(folder, folder.records(), dataset, pictures, runner, ap=ap)
         _print_progress(progress, time.perf_counter() - started)
         if not summary.empty:
             summary, published = with_published_anchor(
-                summary, experiment.anchor, manifest, dataset, pictures, runner
+                summary, experiment.anchor, manifest, dataset, pictures, runner, ap
             )
             _write_tables(folder, summary, experiment.anchor, published)
     return sum(map(len, progress.failures.values()))
 
 
-def show_run(path: Path, anchor: str) -> None:
+def show_run(path: Path, anchor: str, ap: str | None) -> None:
     """Prints a run's tables again, and draws its curves and report again.
 
+    Args:
+        path: the run folder.
+        anchor: codec that the others are compared to.
+        ap: whose average precision is shown, coco or cityscapes; None for the run's own. Another
+            one is computed from the run's detections, and the run folder then holds it.
+
     Raises:
-        UsageError: if there is no finished run.
+        UsageError: if there is no finished run, or this AP cannot be computed for it.
     """
     folder = RunFolder(path)
     if not (path / "summary.csv").is_file():
         raise UsageError(f"{path} holds no summary.csv: finish the run with its command first")
-    summary = pd.read_csv(path / "summary.csv", float_precision="round_trip")
-    published = set(summary.loc[summary["source"] == "published", "codec"])
+    manifest = folder.manifest()
+    ap = ap or manifest.get("ap", "coco")
     with folder.locked():
+        summary = pd.read_csv(path / "summary.csv", float_precision="round_trip")
+        if ap and ("ap" not in summary or set(summary["ap"]) != {ap}):
+            summary = _judged_again(folder, manifest, summary, ap)
+        folder.write_manifest({**manifest, "ap": ap})
+        published = set(summary.loc[summary["source"] == "published", "codec"])
         _write_tables(folder, summary, anchor, published)
+
+
+def _judged_again(
+    folder: RunFolder, manifest: Mapping[str, Any], summary: pd.DataFrame, ap: str
+) -> pd.DataFrame:
+    """The summary of a run with another kind of average precision, from the same detections."""
+    if not manifest["analysis"]["spec"]:
+        raise UsageError(f"{folder.path} was made without an analysis network: it has no AP")
+    spec = manifest["dataset"]["spec"]
+    dataset = open_dataset(spec)
+    check_ap(ap, dataset)
+    pictures = dataset.pictures[: summary["images"].iloc[0]]
+    for name, its in _fingerprints(dataset, pictures).items():
+        if manifest["dataset"]["images"].get(name) != its:
+            raise UsageError(
+                f"image {name} of {spec}, or its annotations, are not those that {folder.path} "
+                "was made with: bring back the data set as it was"
+            )
+    folders = {"measured": folder, "published": published_run()}
+    runner = open_runner("local", None)
+    parts = [
+        with_average_precisions(lines, folders[str(source)], dataset, pictures, runner, ap)
+        for source, lines in summary.groupby("source", sort=False)
+    ]
+    return pd.concat(parts).sort_index()
 
 
 def _choose_codecs(experiment: Experiment) -> list[tuple[CodecChoice, Codec]]:
@@ -155,6 +193,7 @@ def _with_rate_points(
 def _manifest(
     experiment: Experiment,
     analysis: str | None,
+    ap: str | None,
     codecs: Sequence[tuple[CodecChoice, Codec]],
     dataset: Dataset,
     pictures: Sequence[Picture],
@@ -172,6 +211,7 @@ def _manifest(
             "spec": analysis,
             "identity": open_analysis(analysis).identity() if analysis else {},
         },
+        "ap": ap,
         "codecs": {
             choice.name: {
                 "options": dict(choice.options),

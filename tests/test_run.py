@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,13 +11,17 @@ import time
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import PIL.Image
 import pytest
+from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
 from benchmark.codec import find_codecs
 from benchmark.datasets import open_dataset
+from benchmark.metrics.cityscapes_ap import CityscapesGroundTruth
+from benchmark.store import RunFolder
 
 SMALL = (
     *("run", "--codecs", "jpeg", "vvenc", "--limit", "2", "--out", "out"),
@@ -87,7 +92,15 @@ def test_more_bits_and_no_compression_are_better(small_run):
 
 
 def test_the_tables_are_printed(small_run):
-    for text in ("wAP/%", "uncompressed", "quality30", "wall time", "report.html"):
+    texts = (
+        "wAP/%",
+        "as COCO computes it",
+        "uncompressed",
+        "quality30",
+        "wall time",
+        "report.html",
+    )
+    for text in texts:
         assert text in small_run[1]
 
 
@@ -102,6 +115,79 @@ def test_a_finished_run_is_not_done_again_and_can_be_extended(small_run):
     extended = subprocess.run(more, cwd=folder, capture_output=True, text=True, check=True)
     assert "2 jobs in" in extended.stdout
     assert "(10 were done before)" in extended.stdout
+
+
+def test_a_finished_run_is_shown_with_cityscapes_ap_and_back(small_run, tmp_path):
+    shutil.copytree(small_run[0] / "out", tmp_path / "out")
+    before = pd.read_csv(tmp_path / "out/summary.csv")
+    report = [sys.executable, "-m", "benchmark", "report", "out"]
+    shown = subprocess.run(
+        [*report, "--ap", "cityscapes"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "as Cityscapes computes it" in shown.stdout
+    assert "wAP (Cityscapes)" in (tmp_path / "out/report.html").read_text()
+    assert json.loads((tmp_path / "out/run.json").read_text())["ap"] == "cityscapes"
+    after = pd.read_csv(tmp_path / "out/summary.csv")
+    dataset = open_dataset("miniscapes")
+    truth = CityscapesGroundTruth(dataset, dataset.pictures[:2])
+    for line in after[after["source"] == "measured"].itertuples():
+        found = RunFolder(tmp_path / "out").detections(line.codec, line.rate_point)
+        assert line.wap == pytest.approx(truth.average_precision(found).wap, abs=1e-9)
+    assert set(before["ap"]) == {"coco"}
+    assert set(after["ap"]) == {"cityscapes"}
+    assert contents(tmp_path / "out") == contents(small_run[0] / "out")
+    kept = [name for name in before if name not in ("wap", "ap50") and name[:2] != "ap"]
+    pd.testing.assert_frame_equal(before[kept], after[kept])
+    again = subprocess.run(report, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "as Cityscapes computes it" in again.stdout
+    subprocess.run([*report, "--ap", "coco"], cwd=tmp_path, capture_output=True, check=True)
+    pd.testing.assert_frame_equal(before, pd.read_csv(tmp_path / "out/summary.csv"))
+
+
+def in_cocos_format(dataset, pictures):
+    """The cars and persons of some images of 512 x 256 pixels; ids differ from the data set's."""
+    categories = {26: 3, 24: 1}
+    annotations = []
+    for picture in pictures:
+        for instance in dataset.instances(picture):
+            if instance.category_id in categories:
+                mask = coco_mask.encode(np.asfortranarray(instance.mask, np.uint8))
+                annotations.append(
+                    {
+                        "image_id": 70 + picture.id,
+                        "category_id": categories[instance.category_id],
+                        "segmentation": mask | {"counts": mask["counts"].decode()},
+                        "iscrowd": int(instance.ignored),
+                    }
+                )
+    return {
+        "images": [
+            {"id": 70 + picture.id, "file_name": picture.path.name, "height": 256, "width": 512}
+            for picture in pictures
+        ],
+        "categories": [{"id": 3, "name": "car"}, {"id": 1, "name": "person"}],
+        "annotations": annotations,
+    }
+
+
+def test_a_run_on_cocos_format_has_the_aps_of_the_same_instances(
+    small_run, benchmark_command, tmp_path
+):
+    dataset = open_dataset("miniscapes")
+    content = in_cocos_format(dataset, dataset.pictures[:2])
+    (tmp_path / "instances.json").write_text(json.dumps(content))
+    images = dataset.pictures[0].path.parent
+    done = benchmark_command(
+        *("run", "--dataset", f"coco:instances.json:{images}", "--codecs", "jpeg"),
+        *("--rates", "quality30", "--out", "out"),
+    )
+    assert done.returncode == 0, done.stderr
+    summary = pd.read_csv(tmp_path / "out/summary.csv").set_index("codec")
+    same = pd.read_csv(small_run[0] / "out/summary.csv").query("codec == 'uncompressed'")
+    classes = ["ap_person", "ap_car"]
+    assert [name for name in summary if name.startswith("ap_")] == classes
+    for name in classes:
+        assert summary.loc["uncompressed", name] == pytest.approx(same[name].item())
 
 
 def test_bitstreams_of_another_run_are_taken(small_run, tmp_path):
@@ -241,6 +327,8 @@ WRONG = [
     (["run", "--dataset", "kitti"], "there is no data set 'kitti'"),
     (["run", "--dataset", "cityscapes:nowhere"], "does not exist"),
     (["run", "--dataset", "images:nowhere"], "the folder nowhere does not exist"),
+    (["run", "--dataset", "coco:nowhere.json:images"], "nowhere.json cannot be read"),
+    (["run", "--ap", "pascal"], "invalid choice: 'pascal'"),
     (["run", "--analysis", "yolo"], "there is no analysis network 'yolo'"),
     (["run", "--codecs", "jpeg", "--option", "jpeg.speed=1"], "codec jpeg has no option 'speed'"),
     (["run", "--runner", "cloud"], "there is no runner 'cloud'"),
@@ -286,6 +374,13 @@ def test_an_unreadable_image_is_named(benchmark_command, tmp_path):
     done = benchmark_command("run", "--dataset", "images:photos", "--codecs", "jpeg")
     assert done.returncode == 2
     assert "photos/broken.png is not a readable image" in done.stderr
+
+
+def test_cityscapes_ap_needs_instance_ids(benchmark_command, tmp_path):
+    PIL.Image.new("RGB", (64, 64)).save(tmp_path / "photo.png")
+    done = benchmark_command("run", "--dataset", f"images:{tmp_path}", "--ap", "cityscapes")
+    assert done.returncode == 2
+    assert "the data set images has none: use --ap coco" in done.stderr
 
 
 def test_a_full_disk_loses_nothing_and_is_said(tmp_path):

@@ -1,4 +1,4 @@
-"""Data sets: Miniscapes, Cityscapes, a folder of photographs."""
+"""Data sets: Miniscapes, Cityscapes, COCO's format, a folder of photographs."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from pathlib import Path
 from benchmark.datasets.dataset import Dataset
 from benchmark.errors import UsageError
 
-_KINDS = "miniscapes, cityscapes:PATH, images:FOLDER"
+_KINDS = "miniscapes, cityscapes:PATH, coco:ANNOTATIONS:IMAGES, images:FOLDER"
 
 
 def open_dataset(spec: str) -> Dataset:
-    """The data set that ``miniscapes``, ``cityscapes:PATH`` or ``images:FOLDER`` asks for.
+    """The data set that is asked for.
+
+    Args:
+        spec: ``miniscapes``, ``cityscapes:PATH``, ``coco:ANNOTATIONS:IMAGES`` (a file and a
+            folder; the file's path holds no colon), or ``images:FOLDER``.
 
     Raises:
         UsageError: if it is none of these, or files are missing.
@@ -26,6 +30,13 @@ def open_dataset(spec: str) -> Dataset:
         from benchmark.datasets.cityscapes import cityscapes_val
 
         return cityscapes_val(path)
+    if kind == "coco":
+        from benchmark.datasets.coco import Coco
+
+        annotations, _, images = where.partition(":")
+        if not (annotations and images):
+            raise UsageError(f"{spec!r} is not of the form coco:ANNOTATIONS:IMAGES")
+        return Coco(Path(annotations).expanduser(), Path(images).expanduser())
     if kind == "images" and where:
         from benchmark.datasets.images import ImageFolder
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from benchmark.analysis.network import AnalysisNetwork, Detection
-from benchmark.datasets.dataset import Dataset, Picture, read_image
+from benchmark.datasets.dataset import Category, Dataset, Picture, read_image
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class AveragePrecision:
 
     Attributes:
         wap: mean of the classes' AP, weighted by their numbers of instances.
-        ap50: mean of the classes' AP at IoU 0.5, unweighted (COCO's AP50).
+        ap50: mean of the classes' AP at IoU 0.5, unweighted.
         classes: AP of each class that has instances, by its name.
     """
 
@@ -33,7 +35,7 @@ class AveragePrecision:
 
 
 class GroundTruth:
-    """The instances of some images of a data set, ready to be compared with detections."""
+    """The instances of some images of a data set, ready to be compared as COCO compares them."""
 
     def __init__(self, dataset: Dataset, pictures: Sequence[Picture]) -> None:
         self.categories = dataset.categories
@@ -62,17 +64,11 @@ class GroundTruth:
             detections: what was found in each image, by the image's id.
         """
         precision = self._precision(detections)
-        classes, at_half, weights = {}, [], []
-        for index, category in enumerate(self.categories):
-            if self.instances[category.id] == 0:
-                continue
-            weights.append(self.instances[category.id])
-            classes[category.name] = 100 * float(precision[:, :, index].mean())
-            at_half.append(100 * float(precision[0, :, index].mean()))
-        if not weights:
-            return AveragePrecision(float("nan"), float("nan"), {})
-        wap = float(np.average(list(classes.values()), weights=weights))
-        return AveragePrecision(wap, float(np.mean(at_half)), classes)
+        by_category = {
+            category.id: precision[:, :, index].mean(axis=1)
+            for index, category in enumerate(self.categories)
+        }
+        return average(self.categories, self.instances, by_category)
 
     def _precision(self, detections: Mapping[int, Sequence[Detection]]) -> np.ndarray:
         """Interpolated precision, of shape IoU thresholds (10) x recalls (101) x classes."""
@@ -91,6 +87,39 @@ class GroundTruth:
             evaluation.evaluate()
             evaluation.accumulate()
         return evaluation.eval["precision"][:, :, :, 0, 0]
+
+
+def average(
+    categories: Sequence[Category],
+    instances: Mapping[int, int],
+    precisions: Mapping[int, NDArray[np.float64]],
+) -> AveragePrecision:
+    """wAP, AP50 and the classes' AP; classes without instances are left out.
+
+    Args:
+        categories: the classes.
+        instances: number of instances of each class, by its id.
+        precisions: AP of each class at IoU 0.5, 0.55, ..., 0.95, by its id, from 0 to 1.
+    """
+    counted = [category for category in categories if instances[category.id]]
+    if not counted:
+        return AveragePrecision(math.nan, math.nan, {})
+    classes = {category.name: 100 * float(precisions[category.id].mean()) for category in counted}
+    weights = [instances[category.id] for category in counted]
+    wap = float(np.average(list(classes.values()), weights=weights))
+    at_half = 100 * float(np.mean([precisions[category.id][0] for category in counted]))
+    return AveragePrecision(wap, at_half, classes)
+
+
+def encoded(mask: NDArray[np.bool_]) -> dict[str, Any]:
+    """A mask (H x W) in pycocotools' run-length form."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    pixels = np.zeros(mask.shape, np.uint8, order="F")
+    if rows.size:
+        # to turn the whole image would take most of the time
+        part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        pixels[part] = mask[part]
+    return coco_mask.encode(pixels)
 
 
 def wap_of(network: AnalysisNetwork, dataset: Dataset) -> float:
@@ -115,15 +144,14 @@ def coco_result(picture_id: int, detection: Detection) -> dict[str, Any]:
 def _annotations(dataset: Dataset, picture: Picture) -> list[dict[str, Any]]:
     found = []
     for instance in dataset.instances(picture):
-        encoded = coco_mask.encode(np.asfortranarray(instance.mask, dtype=np.uint8))
-        area = int(instance.mask.sum())
+        mask = encoded(instance.mask)
         found.append(
             {
                 "image_id": picture.id,
                 "category_id": instance.category_id,
-                "segmentation": encoded,
-                "area": area,
-                "bbox": coco_mask.toBbox(encoded).tolist(),
+                "segmentation": mask,
+                "area": int(coco_mask.area(mask)),
+                "bbox": coco_mask.toBbox(mask).tolist(),
                 "iscrowd": int(instance.ignored),
             }
         )

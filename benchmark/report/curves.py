@@ -11,10 +11,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from benchmark.report.summary import ap_name
+
 # Okabe and Ito's colours, which colour-blind readers can tell apart; grey for the pale yellow.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
 _MARKERS = "osD^vPX*<>"
-_LABELS = {"wap": "wAP / %", "psnr": "PSNR / dB"}
+_LABELS = {"wap": "wAP ({ap}) / %", "psnr": "PSNR / dB"}
 
 
 def draw_curves(summary: pd.DataFrame, published: Collection[str] = ()) -> Figure:
@@ -61,7 +63,7 @@ def _draw_quality(
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlabel("rate / bits per pixel")
-    axes.set_ylabel(_LABELS[quality])
+    axes.set_ylabel(_LABELS[quality].format(ap=ap_name(summary)))
     axes.grid(which="both", lw=0.4, alpha=0.5)
     axes.spines[["top", "right"]].set_visible(False)
 

@@ -9,6 +9,8 @@ from typing import Any
 import jinja2
 import pandas as pd
 
+from benchmark.report.summary import ap_name
+
 
 def html_report(
     manifest: Mapping[str, Any], summary: pd.DataFrame, deltas: pd.DataFrame, curves: bytes
@@ -20,6 +22,7 @@ def html_report(
     page = environment.from_string(template.read_text()).render(
         manifest=manifest,
         summary=summary.to_dict("records"),
+        ap=ap_name(summary),
         classes=[column for column in summary if str(column).startswith("ap_")],
         deltas=deltas[deltas["method"] == "akima"].to_dict("records"),
         curves=jinja2.utils.markupsafe.Markup(curves.decode().partition("?>")[2]),

@@ -22,6 +22,7 @@ def with_published_anchor(
     dataset: Dataset,
     pictures: Sequence[Picture],
     runner: Runner,
+    ap: str | None,
 ) -> tuple[pd.DataFrame, set[str]]:
     """Adds the anchor's published curve to a run that has no curve of it.
 
@@ -35,16 +36,21 @@ def with_published_anchor(
     summary = summary.assign(source="measured")
     if anchor in set(summary["codec"]):
         return summary, set()
-    published = RunFolder(Path(str(importlib.resources.files("benchmark.results"))) / "miniscapes")
+    published = published_run()
     if not (published.path / "run.json").is_file():
         return summary, set()
     if not _same_setting(published.manifest(), manifest):
         return summary, set()
     records = [record for record in published.records() if record.codec == anchor]
-    lines = summarize(published, records, dataset, pictures, runner, judged=True)
+    lines = summarize(published, records, dataset, pictures, runner, ap=ap)
     if lines.empty:
         return summary, set()
     return pd.concat([summary, lines.assign(source="published")], ignore_index=True), {anchor}
+
+
+def published_run() -> RunFolder:
+    """The run on Miniscapes that the package carries."""
+    return RunFolder(Path(str(importlib.resources.files("benchmark.results"))) / "miniscapes")
 
 
 def _same_setting(published: Mapping[str, Any], run: Mapping[str, Any]) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from benchmark.report.summary import ap_name
+
 _COLUMNS = {
     "codec": "codec",
     "rate_point": "rate point",
@@ -27,10 +29,12 @@ _FORMATS = {
 
 
 def summary_text(summary: pd.DataFrame) -> str:
-    """A line a codec and rate point."""
+    """A line a codec and rate point, and whose average precision it is."""
     shown = pd.DataFrame({_COLUMNS[column]: _format(summary, column) for column in _COLUMNS})
     shown.loc[shown["codec"].duplicated(), "codec"] = ""
-    return shown.to_string(index=False)
+    table = shown.to_string(index=False)
+    ap = ap_name(summary)
+    return f"{table}\nwAP and AP50: average precision as {ap} computes it." if ap else table
 
 
 def delta_rates_text(deltas: pd.DataFrame, anchor: str) -> str:

@@ -1,0 +1,59 @@
+"""Wherever a report shows a wAP, it says whose average precision it is."""
+
+import pandas as pd
+import pytest
+
+from benchmark.report.curves import draw_curves, render
+from benchmark.report.html import html_report
+from benchmark.report.summary import delta_rates
+from benchmark.report.text import summary_text
+
+MANIFEST = {
+    "dataset": {"spec": "miniscapes", "images": {"a": {}}},
+    "analysis": {"spec": "miniscapes"},
+    "command": "python -m benchmark run",
+    "started": "2026-11-24T12:00:00Z",
+    "machine": {"processor": "one", "cores": "2", "system": "Linux"},
+    "versions": {"python": "3.11"},
+    "codecs": {},
+}
+
+
+def summary(ap):
+    wap = [30.0, 20.0, 40.0] if ap else [None] * 3
+    return pd.DataFrame(
+        {
+            "codec": ["jpeg", "jpeg", "uncompressed"],
+            "rate_point": ["quality30", "quality5", "bits24"],
+            "images": 1,
+            "bpp": [0.8, 0.2, 24.0],
+            "wap": pd.Series(wap, dtype=float),
+            "ap50": pd.Series(wap, dtype=float),
+            "psnr": [30.0, 25.0, None],
+            "ms_ssim": [0.9, 0.8, 1.0],
+            "encode_s": 0.1,
+            "decode_s": 0.1,
+            "analysis_s": 0.1,
+            "ap": ap,
+            "source": "measured",
+        }
+    )
+
+
+@pytest.mark.parametrize(("ap", "name"), [("coco", "COCO"), ("cityscapes", "Cityscapes")])
+def test_the_kind_of_ap_stands_in_table_curves_and_report(ap, name):
+    table = summary(ap)
+    assert summary_text(table).endswith(f"wAP and AP50: average precision as {name} computes it.")
+    curves = draw_curves(table)
+    assert curves.axes[0].get_ylabel() == f"wAP ({name}) / %"
+    page = html_report(MANIFEST, table, delta_rates(table, "vtm"), render(curves, "svg")).decode()
+    assert f"<th>wAP ({name}) / %</th>" in page
+    assert f"average precision as {name} computes it" in page
+
+
+def test_without_an_analysis_network_no_kind_of_ap_is_named():
+    table = summary(None)
+    curves = draw_curves(table)
+    page = html_report(MANIFEST, table, delta_rates(table, "vtm"), render(curves, "svg")).decode()
+    assert [axes.get_ylabel() for axes in curves.axes] == ["PSNR / dB"]
+    assert "average precision" not in summary_text(table) + page
