@@ -6,9 +6,20 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from benchmark.codec import CodecUnavailable, TrainableCodec, find_codecs, open_codec
+from benchmark.codec import (
+    CodecUnavailable,
+    TrainableCodec,
+    find_codecs,
+    open_codec,
+    takes_option,
+)
 from benchmark.errors import UsageError
+from benchmark.presets import PRESETS
+
+if TYPE_CHECKING:
+    from benchmark.experiment import Experiment
 
 FAILED_JOBS = 1
 WRONG_USE = 2
@@ -41,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_run(commands)
+    _add_plan(commands)
     _add_report(commands)
     _add_codecs(commands)
     _add_train(commands)
@@ -56,6 +68,28 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "look at 24 images of Miniscapes with all codecs that can run here. Run again after any "
         "interruption, it goes on.",
     )
+    _add_experiment(run)
+    run.set_defaults(command=_run)
+
+
+def _add_plan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    plan = commands.add_parser(
+        "plan",
+        help="how long a run will take",
+        description="Codes and judges the first image as `run` with the same options would, and "
+        "says how long the whole will take, and how much disk and memory. What was done is kept: "
+        "the run goes on from it.",
+    )
+    _add_experiment(plan)
+    plan.set_defaults(command=_plan)
+
+
+def _add_experiment(run: argparse.ArgumentParser) -> None:
+    run.add_argument(
+        "--preset",
+        choices=sorted(PRESETS),
+        help="codecs, rate points and AP of a known experiment, where nothing else is asked for",
+    )
     run.add_argument("--codecs", nargs="+", metavar="NAME", help="default: all that can run here")
     run.add_argument(
         "--option",
@@ -63,6 +97,11 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         default=[],
         metavar="NAME.KEY=VALUE",
         help="an option of a codec, for example vtm.extra=--ScalingList=2; may be repeated",
+    )
+    run.add_argument(
+        "--checkpoints",
+        metavar="FOLDER",
+        help="published checkpoints, for all codecs of the run that can take some",
     )
     run.add_argument(
         "--rates",
@@ -94,7 +133,6 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     run.add_argument(
         "--ap",
         choices=_AP_KINDS,
-        default="coco",
         help="average precision as COCO (default) or as the Cityscapes scripts compute it",
     )
     run.add_argument("--anchor", default="vtm", help="codec that others are compared to (vtm)")
@@ -112,7 +150,6 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     run.add_argument(
         "--out", type=Path, default=Path("results/run"), help="run folder (results/run)"
     )
-    run.set_defaults(command=_run)
 
 
 def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -167,22 +204,46 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _run(options: argparse.Namespace) -> int:
-    from benchmark.experiment import Experiment, run_experiment
+    from benchmark.experiment import run_experiment
 
-    limit = getattr(options, "limit", _FIRST_LOOK if options.dataset == "miniscapes" else None)
-    experiment = Experiment(
+    failures = run_experiment(_experiment(options), options.out, options.runner, options.jobs)
+    return FAILED_JOBS if failures else 0
+
+
+def _plan(options: argparse.Namespace) -> int:
+    import joblib
+
+    from benchmark.experiment import plan_experiment
+
+    plan = plan_experiment(_experiment(options), options.out, options.runner, options.jobs)
+    print(plan.text(joblib.cpu_count()))
+    return 0
+
+
+def _experiment(options: argparse.Namespace) -> Experiment:
+    from benchmark.experiment import Experiment
+
+    preset = PRESETS.get(options.preset)
+    codecs = options.codecs or (preset and preset.codecs)
+    codec_options = _codec_options(options.option)
+    if options.checkpoints:
+        for name in codecs or find_codecs():
+            if takes_option(name, "checkpoints"):
+                codec_options.setdefault(name, {})["checkpoints"] = options.checkpoints
+    rates = options.rates or [
+        rate for rate in (preset.rates if preset else ()) if rate.split(":")[0] in codecs
+    ]
+    return Experiment(
         dataset=options.dataset,
-        limit=limit,
-        codecs=options.codecs,
-        codec_options=_codec_options(options.option),
-        rates=options.rates,
+        limit=getattr(options, "limit", _FIRST_LOOK if options.dataset == "miniscapes" else None),
+        codecs=codecs,
+        codec_options=codec_options,
+        rates=rates,
         analysis=None if options.analysis == "none" else options.analysis,
-        ap=options.ap,
+        ap=options.ap or (preset.ap if preset else "coco"),
         anchor=options.anchor,
         bitstreams=options.bitstreams,
     )
-    failures = run_experiment(experiment, options.out, options.runner, options.jobs)
-    return FAILED_JOBS if failures else 0
 
 
 def _report(options: argparse.Namespace) -> int:

@@ -5,28 +5,29 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import joblib
 import pandas as pd
 
-from benchmark.analysis import open_analysis
+from benchmark.analysis import AnalysisNetwork, open_analysis
 from benchmark.codec import Codec, CodecUnavailable, find_codecs, open_codec
 from benchmark.datasets import open_dataset
 from benchmark.datasets.dataset import Dataset, Picture, fingerprint
 from benchmark.errors import UsageError
 from benchmark.machine import machine, versions
+from benchmark.plan import Plan, extrapolated
 from benchmark.report.curves import draw_curves, render
 from benchmark.report.html import html_report
 from benchmark.report.published import published_run, with_published_anchor
 from benchmark.report.summary import check_ap, delta_rates, summarize, with_average_precisions
 from benchmark.report.text import delta_rates_text, summary_text
 from benchmark.run import CodecChoice, Encoded, Job, Progress, carry_out, plan_jobs
-from benchmark.runner import open_runner
-from benchmark.store import RunFolder
+from benchmark.runner import Runner, open_runner
+from benchmark.store import UNCOMPRESSED, RunFolder
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,20 @@ class Experiment:
     bitstreams: Path | None
 
 
+@dataclass(frozen=True)
+class _Prepared:
+    """An experiment with all that it needs, opened and written into its run folder's manifest."""
+
+    runner: Runner
+    folder: RunFolder
+    choices: Sequence[CodecChoice]
+    dataset: Dataset
+    pictures: Sequence[Picture]
+    analysis: str | None
+    ap: str | None
+    manifest: Mapping[str, Any]
+
+
 def run_experiment(experiment: Experiment, out: Path, runner_spec: str, jobs: int | None) -> int:
     """Carries out an experiment, writes its run folder, and prints its tables.
 
@@ -65,38 +80,91 @@ def run_experiment(experiment: Experiment, out: Path, runner_spec: str, jobs: in
     Raises:
         UsageError, CodecUnavailable: if it cannot be carried out as it was asked for.
     """
-    runner = open_runner(runner_spec, jobs)
-    folder = RunFolder(out)
-    before = folder.manifest()
-    codecs = _choose_codecs(experiment)
-    dataset = open_dataset(experiment.dataset)
-    check_ap(experiment.ap, dataset)
-    pictures = dataset.pictures[: experiment.limit]
-    analysis = experiment.analysis if dataset.categories else None
-    ap = experiment.ap if analysis else None
     started = time.perf_counter()
-    manifest = _manifest(experiment, analysis, ap, codecs, dataset, pictures)
-    with folder.locked():
-        folder.write_manifest(_merged(before, manifest, folder))
-        planned = plan_jobs([choice for choice, _ in codecs], pictures, analysis)
+    its = _prepare(experiment, out, runner_spec, jobs)
+    with its.folder.locked():
+        its.folder.write_manifest(its.manifest)
+        planned = plan_jobs(its.choices, its.pictures, its.analysis)
         if experiment.bitstreams:
-            planned = _with_encodings(planned, RunFolder(experiment.bitstreams), manifest)
-        rate_points = sum(len(choice.rate_points) for choice, _ in codecs)
+            planned = _with_encodings(planned, RunFolder(experiment.bitstreams), its.manifest)
+        rate_points = sum(len(choice.rate_points) for choice in its.choices)
         print(
-            f"{len(pictures)} images of {dataset.name}, {len(codecs)} codecs with {rate_points} "
-            f"rate points, analysis network: {analysis or 'none'}; {len(planned)} jobs on "
-            f"{runner.workers} workers",
+            f"{len(its.pictures)} images of {its.dataset.name}, {len(its.choices)} codecs with "
+            f"{rate_points} rate points, analysis network: {its.analysis or 'none'}; "
+            f"{len(planned)} jobs on {its.runner.workers} workers",
             file=sys.stderr,
         )
-        progress = carry_out(planned, folder, runner)
-        summary = summarize(folder, folder.records(), dataset, pictures, runner, ap=ap)
+        progress = carry_out(planned, its.folder, its.runner)
+        records = its.folder.records()
+        summary = summarize(its.folder, records, its.dataset, its.pictures, its.runner, ap=its.ap)
         _print_progress(progress, time.perf_counter() - started)
         if not summary.empty:
             summary, published = with_published_anchor(
-                summary, experiment.anchor, manifest, dataset, pictures, runner, ap
+                *(summary, experiment.anchor, its.manifest),
+                *(its.dataset, its.pictures, its.runner, its.ap),
             )
-            _write_tables(folder, summary, experiment.anchor, published)
+            _write_tables(its.folder, summary, experiment.anchor, published)
     return sum(map(len, progress.failures.values()))
+
+
+def plan_experiment(experiment: Experiment, out: Path, runner_spec: str, jobs: int | None) -> Plan:
+    """Carries out an experiment on its first image, and says what the whole will take.
+
+    What was done lies in the run folder, and the run goes on from there.
+
+    Raises:
+        UsageError, CodecUnavailable: if it cannot be carried out as it was asked for.
+    """
+    its = _prepare(experiment, out, runner_spec, jobs)
+    first = its.pictures[:1]
+    with its.folder.locked():
+        its.folder.write_manifest(its.manifest)
+        progress = carry_out(plan_jobs(its.choices, first, its.analysis), its.folder, its.runner)
+    for codec, reasons in progress.failures.items():
+        raise UsageError(f"{codec} failed on {first[0].name}: {reasons[0]}")
+    names = {choice.name for choice in its.choices} | {UNCOMPRESSED}
+    records = [
+        record
+        for record in its.folder.records()
+        if record.image == first[0].name and record.codec in names
+    ]
+    return extrapolated(records, len(its.pictures), progress.peak_memory)
+
+
+def _prepare(experiment: Experiment, out: Path, runner_spec: str, jobs: int | None) -> _Prepared:
+    """Opens all that an experiment needs; names all that is missing at once."""
+    problems: list[str] = []
+
+    def attempt(function: Callable[..., _Opened], *arguments: Any) -> _Opened | None:
+        try:
+            return function(*arguments)
+        except (UsageError, CodecUnavailable) as error:
+            problems.append(str(error))
+            return None
+
+    runner = attempt(open_runner, runner_spec, jobs)
+    folder = RunFolder(out)
+    before = attempt(folder.manifest)
+    codecs = attempt(_choose_codecs, experiment)
+    dataset = attempt(open_dataset, experiment.dataset)
+    if dataset is not None:
+        attempt(check_ap, experiment.ap, dataset)
+    analysis = experiment.analysis if dataset is None or dataset.categories else None
+    judge = attempt(open_analysis, analysis) if analysis else None
+    if problems:
+        listed = "".join(f"\n- {problem}" for problem in problems)
+        raise UsageError(problems[0] if len(problems) == 1 else f"this is missing:{listed}")
+    assert runner is not None and codecs is not None and dataset is not None
+    assert before is not None
+    pictures = dataset.pictures[: experiment.limit]
+    ap = experiment.ap if analysis else None
+    manifest = _manifest(experiment, judge, ap, codecs, dataset, pictures)
+    choices = [choice for choice, _ in codecs]
+    merged = _merged(before, manifest, folder)
+    return _Prepared(runner, folder, choices, dataset, pictures, analysis, ap, merged)
+
+
+_Opened = TypeVar("_Opened")
 
 
 def show_run(path: Path, anchor: str, ap: str | None) -> None:
@@ -155,16 +223,20 @@ def _choose_codecs(experiment: Experiment) -> list[tuple[CodecChoice, Codec]]:
         if name not in (experiment.codecs or find_codecs()):
             raise UsageError(f"--option names the codec {name!r}, which is not in this run")
     codecs = []
+    unavailable = []
     for name in dict.fromkeys(experiment.codecs or sorted(find_codecs())):
         options = experiment.codec_options.get(name, {})
         try:
             codec = open_codec(name, options)
         except CodecUnavailable as error:
             if experiment.codecs:
-                raise CodecUnavailable(f"codec {name} cannot run here: {error}") from error
-            print(f"without {name}: {error}", file=sys.stderr)
+                unavailable.append(f"codec {name} cannot run here: {error}")
+            else:
+                print(f"without {name}: {error}", file=sys.stderr)
             continue
         codecs.append((codec, tuple(options.items())))
+    if unavailable:
+        raise CodecUnavailable("\n- ".join(unavailable))
     return _with_rate_points(codecs, experiment.rates)
 
 
@@ -192,7 +264,7 @@ def _with_rate_points(
 
 def _manifest(
     experiment: Experiment,
-    analysis: str | None,
+    judge: AnalysisNetwork | None,
     ap: str | None,
     codecs: Sequence[tuple[CodecChoice, Codec]],
     dataset: Dataset,
@@ -208,8 +280,8 @@ def _manifest(
             "images": _fingerprints(dataset, pictures),
         },
         "analysis": {
-            "spec": analysis,
-            "identity": open_analysis(analysis).identity() if analysis else {},
+            "spec": experiment.analysis if judge else None,
+            "identity": judge.identity() if judge else {},
         },
         "ap": ap,
         "codecs": {

@@ -205,12 +205,14 @@ def _code(
         bitstream, encode_s = encoded.file.read_bytes(), encoded.encode_s
     else:
         encoder = _codec("encoder", choice.name, choice.options)
+        encoder.prepare(rate_point)
         started = time.perf_counter()
         bitstream = encoder.encode(image, rate_point)
         encode_s = time.perf_counter() - started
     if not bitstream:
         raise UsageError(f"codec {choice.name} made an empty bitstream")
     decoder = _codec("decoder", choice.name, choice.options)
+    decoder.prepare(rate_point)
     started = time.perf_counter()
     decoded = decoder.decode(bitstream)
     decode_s = time.perf_counter() - started

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _WEIGHTS = Path(__file__).parent / "weights"
 _PREFIX = "lambda"
+_MASKED = "maskLatentSpaceNonFrozen"
 
 
 class _NcnCodec(TrainableCodec):
@@ -34,7 +35,7 @@ class _NcnCodec(TrainableCodec):
     """LSMnet's backbone where training is not told another."""
 
     published: ClassVar[str | None] = None
-    """Pattern of the names of this codec's published checkpoints; None where there are none."""
+    """What the names of its published checkpoints hold; None where there are none."""
 
     def __init__(self, weights: str = str(_WEIGHTS), checkpoints: str = "") -> None:
         """Lists the weights.
@@ -69,9 +70,10 @@ class _NcnCodec(TrainableCodec):
         if self.published is None:
             raise CodecUnavailable(f"no checkpoints of {self.name} were published")
         files: dict[RatePoint, Path] = {}
-        for path in sorted(folder.glob("*.pth.tar")):
-            if match := re.fullmatch(self.published, path.name):
-                point = RatePoint(_PREFIX, float(f"{match[1]}.{match[2]}"))
+        for path in sorted(folder.glob("ncn_maskLoss_*.pth.tar")):
+            value = re.search(r"lambda_(\d+)_(\d+)\.pth\.tar$", path.name)
+            if value and (_MASKED in path.name) == (self.published == _MASKED):
+                point = RatePoint(_PREFIX, float(f"{value[1]}.{value[2]}"))
                 if point in files:
                     raise CodecUnavailable(
                         f"{files[point]} and {path.name} both claim {point.name} of {self.name}: "
@@ -80,14 +82,17 @@ class _NcnCodec(TrainableCodec):
                 files[point] = path
         if not files:
             raise CodecUnavailable(
-                f"{folder} holds no published checkpoints of {self.name}, whose names look like "
-                f"{self.published}"
+                f"{folder} holds no published checkpoints of {self.name}, which have names like "
+                f"ncn_maskLoss_CS_{self.published}_lambda_0_02.pth.tar"
             )
         return files
 
     def _decoder(self, path: Path) -> Path:
         """The file that holds the NCN of a weights file."""
         return path
+
+    def prepare(self, rate_point: RatePoint) -> None:
+        self._coder(rate_point)
 
     def encode(self, image: Image, rate_point: RatePoint) -> bytes:
         return self._coder(rate_point).encode(image)
@@ -142,7 +147,7 @@ class Ncn(_NcnCodec):
     """The NCN without LSMnet."""
 
     name = trained = "ncn"
-    published = r"ncn_maskLoss_(?:(?!maskLatentSpace).)*lambda_(\d+)_(\d+)\.pth\.tar"
+    published = "..."
 
 
 class NcnLsm(_NcnCodec):
@@ -178,7 +183,7 @@ class NcnLsmFt(_NcnCodec):
     """NCN and LSMnet trained together."""
 
     name = trained = "ncn-lsm-ft"
-    published = r"ncn_maskLoss_.*maskLatentSpaceNonFrozen.*lambda_(\d+)_(\d+)\.pth\.tar"
+    published = _MASKED
 
 
 def _rate_point(path: Path) -> RatePoint:
