@@ -15,6 +15,8 @@ from benchmark.codec import CodecUnavailable, Image, RatePoint, TrainableCodec
 from .bitstream import BitstreamError, fingerprint, unpack
 
 if TYPE_CHECKING:
+    from benchmark.figures.explanation import Explanation
+
     from .coder import ImageCoder
 
 # torch and CompressAI take seconds to import, and listing the codecs does not need them: modules
@@ -105,6 +107,10 @@ class _NcnCodec(TrainableCodec):
         raise BitstreamError(
             f"the bitstream was made with other weights than {self.name} has, or is damaged"
         )
+
+    def explain(self, image: Image, rate_point: RatePoint) -> Explanation:
+        """What encoding does to the latent of an image."""
+        return self._coder(rate_point).explain(image)
 
     def _coder(self, rate_point: RatePoint) -> ImageCoder:
         from .coder import ImageCoder

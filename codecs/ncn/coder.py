@@ -6,11 +6,12 @@ import numpy as np
 import torch
 
 from benchmark.codec import Image
+from benchmark.figures.explanation import Explanation
 
 from .bitstream import BitstreamError, Header, fingerprint, pack, unpack
 from .entropy_coding import LatentCoder
 from .fixed_point import FRACTION_BITS
-from .layers import STRIDE, pad
+from .layers import STRIDE, laplace_bits, pad
 from .lsmnet import LSMnet
 from .network import NCN, mask
 
@@ -70,3 +71,32 @@ class ImageCoder:
         pixels = self._network.synthesis(latent[None])[0, :, : header.height, : header.width]
         samples = (pixels * 255).round().clamp(0, 255).byte()
         return np.ascontiguousarray(samples.permute(1, 2, 0).numpy())
+
+    @torch.inference_mode()
+    def explain(self, image: Image) -> Explanation:
+        """What encoding does to the latent of an image (uint8, H x W x 3).
+
+        Distributions and bits are the network's own, in floating point; those of the entropy
+        coder differ from them by its rounding only.
+        """
+        pixels = torch.tensor(image).permute(2, 0, 1)[None].float() / 255
+        padded = pad(pixels)
+        latent = self._network.analysis(padded)
+        hyper_latent = torch.round(self._network.hyper_encoder(latent))
+        expected = self._network.latent_distribution(hyper_latent)
+        alpha = self._lsmnet(pixels) if self._lsmnet else None
+        masked = latent if alpha is None else mask(latent, expected.mean, alpha)
+        bits_before, bits_after = (
+            laplace_bits(torch.round(values), expected.mean, expected.scale)
+            for values in (latent, masked)
+        )
+        return Explanation(
+            alpha=None if alpha is None else alpha[0].numpy(),
+            latent=latent[0].numpy(),
+            mean=expected.mean[0].numpy(),
+            scale=expected.scale[0].numpy(),
+            masked=masked[0].numpy(),
+            bits_before=bits_before[0].numpy(),
+            bits_after=bits_after[0].numpy(),
+            stride=padded.shape[-1] // latent.shape[-1],
+        )

@@ -20,7 +20,7 @@ train() { # name, codec, lambda, steps, learning rate, further options
 masks() { # lambda
     start=ncn$1/weights.safetensors
     train "lsm$1" ncn-lsm "$1" 400 0.002 --start "$start"
-    train "ft$1" ncn-lsm-ft "$1" 1000 0.0003 --start "$start" --mask "lsm$1/weights.safetensors"
+    train "ft$1" ncn-lsm-ft "$1" 800 0.0003 --start "$start" --mask "lsm$1/weights.safetensors"
     train "efficientnet$1" ncn-lsm-efficientnet "$1" 400 0.002 --start "$start"
 }
 
@@ -28,12 +28,19 @@ train picture ncn 500 1500 0.001 --loss hvs
 train first ncn 2 1300 0.0005 --start picture/weights.safetensors
 
 train ncn0.5 ncn 0.5 5000 0.0008 --start first/weights.safetensors &
-train ncn2 ncn 2 5000 0.0005 --start first/weights.safetensors
+train second ncn 2 5000 0.0005 --start first/weights.safetensors
 wait
-train ncn8 ncn 8 1200 0.0004 --start ncn2/weights.safetensors &
-train ncn4 ncn 4 1000 0.0004 --start ncn2/weights.safetensors
+train ncn8 ncn 8 1200 0.0004 --start second/weights.safetensors &
+train ncn4 ncn 4 1000 0.0004 --start second/weights.safetensors
+train ncn2 ncn 2 900 0.0004 --start ncn4/weights.safetensors
 wait
 { masks 0.5; masks 8; } &
 masks 2
 masks 4
 wait
+
+for rate_weight in 0.5 2 4 8; do
+    for codec in ncn lsm ft efficientnet; do
+        echo "$codec$rate_weight/weights.safetensors"
+    done
+done
