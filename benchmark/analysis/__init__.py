@@ -3,23 +3,69 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmark.analysis.network import AnalysisNetwork, Detection
 from benchmark.errors import UsageError
 
-__all__ = ["AnalysisNetwork", "Detection", "open_analysis"]
+if TYPE_CHECKING:
+    from benchmark.analysis.judge import MaskRcnnAnalysis
+    from benchmark.analysis.mask_rcnn import MaskRcnn
+
+__all__ = ["AnalysisNetwork", "Detection", "open_analysis", "open_mask_rcnn"]
 
 
 def open_analysis(spec: str) -> AnalysisNetwork:
     """The analysis network that is asked for.
 
     Args:
-        spec: ``miniscapes``, the embedded one, or ``weights:PATH``, a file of your own training.
+        spec: ``miniscapes``, the embedded one; ``weights:PATH``, a file of your own training;
+            ``detectron2:PATH``, a checkpoint of Detectron2's Mask R-CNN R50-FPN;
+            ``torchvision`` or ``torchvision:PATH``, torchvision's Mask R-CNN trained on COCO.
 
     Raises:
         UsageError: if there is no such network, or its weights are missing or unreadable.
     """
     # imported here because torch takes seconds to load, which a wrong name should not
+    kind, colon, argument = spec.partition(":")
+    if kind == "detectron2" and argument:
+        from benchmark.analysis.detectron2 import Detectron2Analysis
+
+        return Detectron2Analysis.load(Path(argument))
+    if kind == "torchvision" and bool(argument) == bool(colon):
+        from benchmark.analysis.torchvision_coco import TorchvisionAnalysis
+
+        return TorchvisionAnalysis.load(Path(argument) if argument else None)
+    network = _open(spec)
+    if network is None:
+        raise UsageError(
+            f"there is no analysis network {spec!r}: there are miniscapes and weights:PATH "
+            "(a file that `python -m benchmark train analysis` wrote), detectron2:PATH "
+            "(a checkpoint of Detectron2's Mask R-CNN R50-FPN), and torchvision or "
+            "torchvision:PATH (Mask R-CNN trained on COCO)"
+        )
+    return network
+
+
+def open_mask_rcnn(spec: str) -> MaskRcnn:
+    """A network of this package, to train codecs with: its weights are fixed.
+
+    Args:
+        spec: ``miniscapes`` or ``weights:PATH``, as for `open_analysis`.
+
+    Raises:
+        UsageError: if it is anything else, or its weights are missing or unreadable.
+    """
+    network = _open(spec)
+    if network is None:
+        raise UsageError(
+            f"codecs cannot be trained with the analysis network {spec!r}: there are miniscapes "
+            "and weights:PATH (a file that `python -m benchmark train analysis` wrote)"
+        )
+    return network.network
+
+
+def _open(spec: str) -> MaskRcnnAnalysis | None:
     kind, _, argument = spec.partition(":")
     if kind == "miniscapes" and not argument:
         from benchmark.analysis.miniscapes import open_miniscapes
@@ -30,7 +76,4 @@ def open_analysis(spec: str) -> AnalysisNetwork:
 
         path = Path(argument)
         return MaskRcnnAnalysis.load(path, name=path.stem)
-    raise UsageError(
-        f"there is no analysis network {spec!r}: there are miniscapes and weights:PATH "
-        "(a file that `python -m benchmark train analysis` wrote)"
-    )
+    return None

@@ -39,7 +39,7 @@ def test_missing_weights_name_the_file(tmp_path: Path, monkeypatch: pytest.Monke
 def test_file_that_holds_no_weights_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "odd.safetensors"
     path.write_bytes(content)
-    with pytest.raises(UsageError, match=r"odd.safetensors is not a trained analysis network"):
+    with pytest.raises(UsageError, match=r"odd.safetensors is not a readable safetensors file"):
         open_analysis(f"weights:{path}")
 
 
