@@ -1,18 +1,28 @@
-"""Bjontegaard delta rates between rate-quality curves, and what makes one doubtful."""
+"""Bjontegaard delta rates between rate-quality curves, and what makes one doubtful.
+
+The default interpolation, the relative curve difference and the uncertainty are what Herglotz et
+al. recommend in "The Bjontegaard Bible" (arXiv 2304.12852).
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import bjontegaard
+import numpy as np
+from numpy.typing import NDArray
 
 METHODS = ("akima", "pchip", "cubic")
-"""Ways to interpolate between rate points; the first is the default (arXiv 2304.12852)."""
+"""Ways to interpolate between rate points; the first is the default."""
 
 _FEWEST_POINTS = {"akima": 2, "pchip": 2, "cubic": 4}
 _GOOD_OVERLAP = 0.75
+_SAMPLES = 500
+
+_LogRate = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""The decimal logarithm of a curve's rate as a function of the quality."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +47,36 @@ class DeltaRate:
     percent: float
     overlap: float
     note: str
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """How far a Bjontegaard delta rate hangs on single rate points.
+
+    Attributes:
+        percentage_points: the largest difference between the delta and that without one of the
+            rate points; NaN where no point can be left out.
+        inside: the delta is not larger than that, so nothing follows from it; True also where
+            either is unknown.
+    """
+
+    percentage_points: float
+    inside: bool
+
+
+@dataclass(frozen=True)
+class RelativeCurveDifference:
+    """The rate difference to the anchor as a function of the quality.
+
+    Attributes:
+        quality: rising, evenly spaced over the range that the curves share; empty where no delta
+            rate can be computed.
+        percent: 100 * (R(q) / A(q) - 1) for the interpolated rates R of the codec and A of the
+            anchor; of the shape of ``quality``.
+    """
+
+    quality: NDArray[np.float64]
+    percent: NDArray[np.float64]
 
 
 def delta_rate(codec: Sequence[Point], anchor: Sequence[Point], method: str = "akima") -> DeltaRate:
@@ -64,19 +104,71 @@ def delta_rate(codec: Sequence[Point], anchor: Sequence[Point], method: str = "a
         return DeltaRate(math.nan, shared, "; ".join([*notes, "no overlap in quality"]))
     if shared < _GOOD_OVERLAP:
         notes.append(f"curves share only {shared:.0%} of the quality range")
-    (rate, quality), (anchor_rate, anchor_quality) = (
-        ([point.bpp for point in curve], [point.quality for point in curve]) for curve in curves
+    percent, _, _ = _interpolate(curves[0], curves[1], method)
+    return DeltaRate(percent, shared, "; ".join(notes))
+
+
+def delta_uncertainty(
+    codec: Sequence[Point], anchor: Sequence[Point], method: str = "akima"
+) -> Uncertainty:
+    """How much the delta rate of a codec changes when a rate point of either curve is left out.
+
+    Points that `delta_rate` leaves out do not count, nor does a point without which no delta can
+    be computed: because a curve had too few points, or the curves nothing in common. Without the
+    first or last point of a curve, the delta is that over a shorter range of qualities.
+
+    Args:
+        codec, anchor, method: as for `delta_rate`.
+    """
+    codec, anchor = _rising(codec), _rising(anchor)
+    whole = delta_rate(codec, anchor, method).percent
+    without = [delta_rate(rest, anchor, method) for rest in _without_one(codec)]
+    without += [delta_rate(codec, rest, method) for rest in _without_one(anchor)]
+    changes = [abs(delta.percent - whole) for delta in without if not math.isnan(delta.percent)]
+    largest = max(changes, default=math.nan)
+    return Uncertainty(largest, not abs(whole) > largest)
+
+
+def relative_curve_difference(
+    codec: Sequence[Point], anchor: Sequence[Point], method: str = "akima"
+) -> RelativeCurveDifference:
+    """The rate of a codec relative to the anchor's, at all qualities that both reach.
+
+    Args:
+        codec, anchor, method: as for `delta_rate`; points that it leaves out are left out.
+    """
+    codec, anchor = _rising(codec), _rising(anchor)
+    if math.isnan(delta_rate(codec, anchor, method).percent):
+        return RelativeCurveDifference(np.empty(0), np.empty(0))
+    _, codec_rate, anchor_rate = _interpolate(codec, anchor, method)
+    quality = np.linspace(
+        max(codec[0].quality, anchor[0].quality),
+        min(codec[-1].quality, anchor[-1].quality),
+        _SAMPLES,
     )
-    percent = bjontegaard.bd_rate(
-        anchor_rate,
-        anchor_quality,
-        rate,
-        quality,
+    percent = 100 * (10 ** (codec_rate(quality) - anchor_rate(quality)) - 1)
+    return RelativeCurveDifference(quality, percent)
+
+
+def _interpolate(
+    codec: Sequence[Point], anchor: Sequence[Point], method: str
+) -> tuple[float, _LogRate, _LogRate]:
+    """The delta rate in percent of two rising curves that overlap, and the curves themselves."""
+    percent, anchor_rate, codec_rate = bjontegaard.bd_rate(
+        [point.bpp for point in anchor],
+        [point.quality for point in anchor],
+        [point.bpp for point in codec],
+        [point.quality for point in codec],
         method=method,
         require_matching_points=False,
+        interpolators=True,
         min_overlap=0,
     )
-    return DeltaRate(float(percent), shared, "; ".join(notes))
+    return float(percent), codec_rate, anchor_rate
+
+
+def _without_one(points: Sequence[Point]) -> list[list[Point]]:
+    return [[*points[:index], *points[index + 1 :]] for index in range(len(points))]
 
 
 def _rising(points: Sequence[Point]) -> list[Point]:

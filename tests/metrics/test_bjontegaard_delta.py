@@ -2,9 +2,19 @@
 
 import math
 
+import bjontegaard
+import matplotlib
+import matplotlib.pyplot as pyplot
+import numpy as np
 import pytest
 
-from benchmark.metrics.bjontegaard_delta import METHODS, Point, delta_rate
+from benchmark.metrics.bjontegaard_delta import (
+    METHODS,
+    Point,
+    delta_rate,
+    delta_uncertainty,
+    relative_curve_difference,
+)
 
 
 def curve(factor=1.0, qualities=(20, 30, 38, 44, 48)):
@@ -49,3 +59,78 @@ def test_no_overlap_gives_no_number():
 
 def test_too_few_points_give_no_number():
     assert math.isnan(delta_rate(curve(1, (20, 30, 40)), curve(), "cubic").percent)
+
+
+STEEPER = [Point(0.011 * 2 ** (quality / 7), quality) for quality in (22, 27, 33, 40, 46)]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_relative_difference_to_a_curve_of_a_constant_factor_is_constant(method):
+    difference = relative_curve_difference(curve(0.7), curve(), method)
+    assert difference.percent == pytest.approx(-30, abs=1e-6)
+    assert (difference.quality[0], difference.quality[-1]) == (20, 48)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_mean_of_the_logarithmic_difference_is_the_delta(method):
+    difference = relative_curve_difference(STEEPER, curve(), method)
+    logarithm = np.log10(1 + difference.percent / 100)
+    mean = np.mean((logarithm[1:] + logarithm[:-1]) / 2)
+    assert 100 * (10**mean - 1) == pytest.approx(
+        delta_rate(STEEPER, curve(), method).percent, abs=0.01
+    )
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_relative_difference_is_what_the_bjontegaard_package_draws(method, monkeypatch):
+    matplotlib.use("agg")
+    monkeypatch.setattr(pyplot, "show", lambda: None)
+    anchor, codec = ([(p.bpp, p.quality) for p in points] for points in (curve(), STEEPER))
+    bjontegaard.plot_rcd(*zip(*anchor, strict=True), *zip(*codec, strict=True), method)
+    drawn = pyplot.gcf().axes[1].lines[0].get_xydata()
+    pyplot.close()
+    ours = relative_curve_difference(STEEPER, curve(), method)
+    at_the_drawn = np.interp(drawn[:, 1], ours.quality, ours.percent)
+    assert at_the_drawn == pytest.approx(drawn[:, 0], abs=0.01)
+
+
+def test_curves_without_overlap_have_no_relative_difference():
+    difference = relative_curve_difference(curve(1, (50, 54, 58, 60)), curve(1, (20, 30, 38, 44)))
+    assert difference.quality.size == difference.percent.size == 0
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_uncertainty_is_the_largest_change_without_one_point(method):
+    whole = delta_rate(STEEPER, curve(), method).percent
+    without = [
+        delta_rate(STEEPER[:n] + STEEPER[n + 1 :], curve(), method).percent for n in range(5)
+    ] + [delta_rate(STEEPER, curve()[:n] + curve()[n + 1 :], method).percent for n in range(5)]
+    found = delta_uncertainty(STEEPER, curve(), method)
+    assert found.percentage_points == pytest.approx(max(abs(d - whole) for d in without))
+    assert found.percentage_points > 0
+
+
+def test_a_difference_inside_the_uncertainty_is_marked():
+    assert delta_uncertainty(curve(0.7), curve()).inside is False
+    crossing = [Point(0.01 * 2 ** ((1.5 * q - 17) / 8), q) for q in (20, 30, 38, 44, 48)]
+    found = delta_uncertainty(crossing, curve())
+    assert abs(delta_rate(crossing, curve()).percent) < found.percentage_points
+    assert found.inside is True
+
+
+def test_a_point_without_which_nothing_overlaps_is_not_left_out():
+    anchor = curve(1, (20, 30, 38, 44))
+    beyond = curve(1.2, (43, 50, 54, 58))  # without 43, or without 44, there is no overlap
+    found = delta_uncertainty(beyond, anchor)
+    assert math.isfinite(found.percentage_points)
+
+
+def test_too_few_points_leave_the_uncertainty_unknown():
+    found = delta_uncertainty(curve(0.5, (20, 30, 38, 44)), curve(1, (20, 30, 38, 44)), "cubic")
+    assert math.isnan(found.percentage_points)
+    assert found.inside is True
+
+
+def test_a_point_that_the_delta_leaves_out_does_not_change_the_uncertainty():
+    bent = [*STEEPER, Point(2.0, 40)]
+    assert delta_uncertainty(bent, curve()) == delta_uncertainty(STEEPER, curve())

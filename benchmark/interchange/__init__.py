@@ -1,0 +1,1 @@
+"""Curves and tables in the formats of other programs."""

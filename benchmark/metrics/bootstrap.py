@@ -1,0 +1,392 @@
+"""Bootstrap intervals over images for average precisions and Bjontegaard delta rates.
+
+The images of a resample are drawn with replacement, the same ones for all codecs, so that the
+differences between codecs are paired (Efron and Tibshirani, An Introduction to the Bootstrap,
+1993, chapters 6 and 13: percentile intervals). Detections are matched once; a resample is then a
+count for each image, and its average precision is that of weighted detections.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval, Params
+
+from benchmark.metrics.bjontegaard_delta import Point, delta_rate
+
+RESAMPLES = 1000
+_INTERVAL = (2.5, 97.5)
+_MOST_DETECTIONS = 100
+_AT_ONCE = 50
+"""Resamples computed in one piece; more do not fit the processor's cache."""
+
+_PARAMETERS = Params("segm")
+_RECALLS = _PARAMETERS.recThrs
+_IOUS = len(_PARAMETERS.iouThrs)
+
+_DELTA_COLUMNS = ["codec", "anchor", "quality", "method"]
+_DELTA_COLUMNS += ["bd_rate", "bd_rate_low", "bd_rate_high", "undefined"]
+
+Counts = NDArray[np.int64]
+"""How often a resample holds each image, of shape images x resamples."""
+
+
+@dataclass(frozen=True)
+class RatePoint:
+    """A rate point of a codec, as a run folder holds it.
+
+    Attributes:
+        codec, rate_point: its names.
+        detections: of all images, in COCO's result format with encoded masks.
+        bpp: bits per pixel of each image, by the image's id.
+    """
+
+    codec: str
+    rate_point: str
+    detections: Sequence[Mapping[str, Any]]
+    bpp: Mapping[int, float]
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """A rate point in all resamples; the arrays' first value is that of the images themselves.
+
+    Attributes:
+        codec, rate_point: its names.
+        bpp: mean over the images, of shape 1 + resamples.
+        wap, ap50: average precisions as COCO computes them, in percent; NaN in a resample
+            without instances.
+    """
+
+    codec: str
+    rate_point: str
+    bpp: NDArray[np.float64]
+    wap: NDArray[np.float64]
+    ap50: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Matches:
+    """The matches between the detections and the instances of one class.
+
+    Detections are ordered by falling score, equal scores by image. All arrays' last axis is the
+    detection, but that of ``instances``.
+
+    Attributes:
+        image: index of each detection's image.
+        score: 0 to 1.
+        right: bool, IoU thresholds x detections: matched to an instance.
+        ignored: bool, IoU thresholds x detections: in a region that is not evaluated.
+        instances: number of instances in each image, without ignored ones.
+    """
+
+    image: NDArray[np.int64]
+    score: NDArray[np.float64]
+    right: NDArray[np.bool_]
+    ignored: NDArray[np.bool_]
+    instances: NDArray[np.int64]
+
+
+def bootstrap(
+    truth: Mapping[str, Any],
+    rate_points: Iterable[RatePoint],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    jobs: int = 1,
+) -> list[Resampled]:
+    """All rate points in the same resamples of the images.
+
+    Args:
+        truth: the instances in COCO's annotation format with encoded masks; its images are those
+            that are drawn from.
+        rate_points: may be a generator: it is read as the work goes on.
+        resamples: how many are drawn.
+        seed: of the draws.
+        jobs: processes to use.
+    """
+    counts = draw(len(truth["images"]), resamples, seed)
+    work = (joblib.delayed(resample)(truth, rate_point, counts) for rate_point in rate_points)
+    return list(joblib.Parallel(n_jobs=jobs, pre_dispatch="2*n_jobs")(work))
+
+
+def draw(images: int, resamples: int, seed: int) -> Counts:
+    """Draws with replacement, as many images as there are; the first column is all ones."""
+    random = np.random.default_rng(seed)
+    drawn = random.multinomial(images, np.full(images, 1 / images), size=resamples)
+    return np.vstack([np.ones((1, images), np.int64), drawn]).T
+
+
+def resample(truth: Mapping[str, Any], rate_point: RatePoint, counts: Counts) -> Resampled:
+    """A rate point in the resamples that ``counts`` describes, images by rising id.
+
+    Raises:
+        KeyError: if the rate point lacks the rate of an image.
+    """
+    images = sorted(image["id"] for image in truth["images"])
+    bpp = np.array([rate_point.bpp[image] for image in images])
+    wap, ap50 = average_precisions(match(truth, rate_point.detections), counts)
+    rates = bpp @ counts / counts.sum(axis=0)
+    return Resampled(rate_point.codec, rate_point.rate_point, rates, wap, ap50)
+
+
+def match(truth: Mapping[str, Any], detections: Sequence[Mapping[str, Any]]) -> list[Matches]:
+    """Matches detections with the instances in their images, once for all resamples.
+
+    Detections in other images are left out, as are those beyond the 100 best of a class in an
+    image.
+
+    Returns:
+        The matches of each class, by rising id of the class.
+    """
+    known = {image["id"] for image in truth["images"]}
+    found = [entry for entry in detections if entry["image_id"] in known]
+    found = [
+        {**entry, "id": number, "area": int(coco_mask.area(entry["segmentation"])), "iscrowd": 0}
+        for number, entry in enumerate(found, 1)
+    ]
+    with contextlib.redirect_stdout(io.StringIO()):
+        evaluation = COCOeval(_coco(truth, truth["annotations"]), _coco(truth, found), "segm")
+        parameters = evaluation.params
+        parameters.areaRng = parameters.areaRng[:1]
+        parameters.areaRngLbl = parameters.areaRngLbl[:1]
+        parameters.maxDets = [_MOST_DETECTIONS]
+        evaluation.evaluate()
+    images = len(parameters.imgIds)
+    return [
+        _matches(evaluation.evalImgs[index * images : (index + 1) * images])
+        for index in range(len(parameters.catIds))
+    ]
+
+
+def average_precisions(
+    classes: Sequence[Matches], counts: Counts
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """wAP and AP50 in percent of each resample, NaN where it has no instances.
+
+    They equal what pycocotools finds on a data set that holds each image as often as the
+    resample does, the copies of an image one after the other. wAP's weights are the numbers of
+    instances in the resample.
+    """
+    instances = np.array([matches.instances @ counts for matches in classes])
+    found = np.array([_average_precision(matches, counts) for matches in classes])
+    with np.errstate(invalid="ignore"):
+        wap = (instances * found.mean(axis=1)).sum(axis=0) / instances.sum(axis=0)
+        ap50 = found[:, 0].sum(axis=0) / np.count_nonzero(instances, axis=0)
+    return 100 * wap, 100 * ap50
+
+
+def intervals(points: Sequence[Resampled]) -> pd.DataFrame:
+    """The 95 % percentile intervals of the rate points.
+
+    Columns: codec, rate_point, and for each of bpp, wap and ap50 its value, NAME_low and
+    NAME_high.
+    """
+    return pd.DataFrame(
+        [
+            {
+                "codec": point.codec,
+                "rate_point": point.rate_point,
+                **_interval("bpp", point.bpp),
+                **_interval("wap", point.wap),
+                **_interval("ap50", point.ap50),
+            }
+            for point in points
+        ]
+    )
+
+
+def delta_intervals(
+    points: Sequence[Resampled], anchor: str, method: str = "akima"
+) -> pd.DataFrame:
+    """The 95 % percentile intervals of the Bjontegaard delta rates at equal wAP.
+
+    Columns: codec, anchor, quality (wap), method, bd_rate, bd_rate_low, bd_rate_high (percent),
+    undefined (the part of the resamples without a delta rate, 0 to 1; the interval is that of the
+    others).
+
+    Args:
+        points: the rate points of all codecs, of the same resamples.
+        anchor: the codec that the others are compared with.
+        method: an interpolation of `benchmark.metrics.bjontegaard_delta`.
+    """
+    codecs: dict[str, list[Resampled]] = {}
+    for point in points:
+        codecs.setdefault(point.codec, []).append(point)
+    rows = []
+    for codec, its_points in codecs.items():
+        if codec == anchor or anchor not in codecs or min(len(its_points), len(codecs[anchor])) < 2:
+            continue
+        deltas = _delta_rates(its_points, codecs[anchor], method)
+        rows.append(
+            {
+                **{"codec": codec, "anchor": anchor, "quality": "wap", "method": method},
+                **_interval("bd_rate", deltas),
+                "undefined": float(np.isnan(deltas[1:]).mean()),
+            }
+        )
+    return pd.DataFrame(rows, columns=_DELTA_COLUMNS)
+
+
+def _delta_rates(
+    codec: Sequence[Resampled], anchor: Sequence[Resampled], method: str
+) -> NDArray[np.float64]:
+    """The delta rate in percent of each resample."""
+    curves = zip(_curves(codec), _curves(anchor), strict=True)
+    return np.array([delta_rate(its, the_anchors, method).percent for its, the_anchors in curves])
+
+
+def _curves(points: Sequence[Resampled]) -> list[list[Point]]:
+    """A codec's rate points in each resample."""
+    bpp, wap = (
+        np.array([getattr(point, name) for point in points]).T.tolist() for name in ("bpp", "wap")
+    )
+    return [list(map(Point, *values)) for values in zip(bpp, wap, strict=True)]
+
+
+def _interval(name: str, values: NDArray[np.float64]) -> dict[str, float]:
+    known = values[1:][~np.isnan(values[1:])]
+    low, high = np.percentile(known, _INTERVAL) if known.size else (np.nan, np.nan)
+    return {name: float(values[0]), f"{name}_low": float(low), f"{name}_high": float(high)}
+
+
+def _coco(truth: Mapping[str, Any], annotations: Sequence[Mapping[str, Any]]) -> COCO:
+    coco = COCO()
+    # pycocotools writes into the annotations
+    coco.dataset = {**truth, "annotations": [dict(annotation) for annotation in annotations]}
+    coco.createIndex()
+    return coco
+
+
+def _matches(images: Sequence[Mapping[str, Any] | None]) -> Matches:
+    """One class's matches from what pycocotools keeps of each image; None: it has nothing there."""
+    known = [(index, image) for index, image in enumerate(images) if image is not None]
+    score = np.concatenate([np.empty(0)] + [image["dtScores"] for _, image in known])
+    order = np.argsort(-score, kind="stable")
+    nothing = np.empty((_IOUS, 0), bool)
+    matched, ignored = (
+        np.concatenate([nothing] + [image[name].astype(bool) for _, image in known], axis=1)
+        for name in ("dtMatches", "dtIgnore")
+    )
+    numbers = [len(image["dtScores"]) for _, image in known]
+    instances = np.zeros(len(images), np.int64)
+    for index, image in known:
+        instances[index] = np.count_nonzero(np.equal(image["gtIgnore"], 0))
+    return Matches(
+        image=np.repeat([index for index, _ in known], numbers).astype(np.int64)[order],
+        score=score[order],
+        right=(matched & ~ignored)[:, order],
+        ignored=ignored[:, order],
+        instances=instances,
+    )
+
+
+def _average_precision(matches: Matches, counts: Counts) -> NDArray[np.float64]:
+    """Average precision of one class, 0 to 1, of shape IoU thresholds x resamples."""
+    detection, copy = _copies(matches, counts.max(axis=1))
+    tied = np.flatnonzero(copy)
+    pieces = []
+    for start in range(0, counts.shape[1], _AT_ONCE):
+        piece = counts[:, start : start + _AT_ONCE]
+        weights = piece[matches.image[detection]]
+        weights[tied] = weights[tied] >= copy[tied, None]
+        reached = _recalls_reached(matches.instances @ piece)
+        pieces.append(
+            _weighted(matches.right[:, detection], matches.ignored[:, detection], weights, reached)
+        )
+    return np.concatenate(pieces, axis=1)
+
+
+def _copies(
+    matches: Matches, most: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The detections as often as they have to be told apart, in the order of their scores.
+
+    Where several detections of an image have the same score, all of the image's first copy come
+    before those of the second, so each copy counts on its own. Any other detection stands for
+    all of its copies at once.
+
+    Args:
+        matches: of one class.
+        most: how many copies of each image a resample holds at most.
+
+    Returns:
+        Indices of detections, and the number of the copy from 1; 0 for all copies at once.
+    """
+    image, score = matches.image, matches.score
+    new = np.ones(len(image), bool)
+    new[1:] = (image[1:] != image[:-1]) | (score[1:] != score[:-1])
+    group = np.cumsum(new)
+    tied = np.bincount(group)[group] > 1
+    number = np.where(tied, most[image], 1)
+    detection = np.repeat(np.arange(len(image)), number)
+    copy = np.arange(1, len(detection) + 1) - np.repeat(np.cumsum(number) - number, number)
+    order = np.lexsort((copy, group[detection]))
+    return detection[order], np.where(tied[detection], copy, 0)[order]
+
+
+def _weighted(
+    right: NDArray[np.bool_],
+    ignored: NDArray[np.bool_],
+    weights: Counts,
+    reached: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Average precision of weighted detections, of shape IoU thresholds x resamples.
+
+    Precision is TP / (TP + FP), made non-increasing from the right, and averaged over the 101
+    recalls. Only detections that are right need looking at: the precision falls with every wrong
+    one, so none of its largest values lies there.
+
+    Args:
+        right, ignored: IoU thresholds x detections.
+        weights: detections x resamples.
+        reached: as `_recalls_reached` gives it.
+    """
+    resamples = np.arange(weights.shape[1])
+    all_ = np.cumsum(weights, axis=0)
+    found = np.zeros((_IOUS, len(resamples)))
+    for threshold in range(_IOUS):
+        its_right = np.flatnonzero(right[threshold])
+        its_ignored = np.flatnonzero(ignored[threshold])
+        true = np.cumsum(weights[its_right], axis=0)
+        evaluated = all_[its_right]
+        if its_ignored.size:
+            before = np.cumsum(np.vstack([0 * resamples, weights[its_ignored]]), axis=0)
+            evaluated -= before[np.searchsorted(its_ignored, its_right)]
+        # pycocotools' own guard against a division by zero
+        precision = true / (evaluated + np.spacing(1))
+        envelope = np.maximum.accumulate(precision[::-1], axis=0)[::-1]
+        recalls = reached.ravel()[true * len(resamples) + resamples]
+        found[threshold] = (envelope * np.diff(recalls, axis=0, prepend=0)).sum(axis=0)
+    return found / len(_RECALLS)
+
+
+def _recalls_reached(instances: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many of the 101 recalls are reached with a number of right detections.
+
+    Args:
+        instances: of each resample.
+
+    Returns:
+        Of shape right detections (0 to the largest number of instances) x resamples.
+    """
+    total = np.maximum(instances, 1)
+    recalls = _RECALLS[:, None]
+    needed = np.ceil(recalls * total).astype(np.int64)
+    # the comparison itself decides, because a product of floats may be rounded past an integer
+    needed -= (needed - 1) / total >= recalls
+    needed += needed / total < recalls
+    rows = int(total.max()) + 1
+    flat = (needed * len(total) + np.arange(len(total))).ravel()
+    numbers = np.bincount(flat, minlength=rows * len(total)).reshape(rows, len(total))
+    return np.cumsum(numbers, axis=0)

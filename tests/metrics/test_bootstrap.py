@@ -1,0 +1,269 @@
+"""Bootstrap intervals against pycocotools used directly on data sets with copied images."""
+
+import contextlib
+import copy
+import io
+import math
+import time
+
+import numpy as np
+import pytest
+from pycocotools import mask as coco_mask
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from benchmark.metrics.bjontegaard_delta import Point, delta_rate
+from benchmark.metrics.bootstrap import (
+    RatePoint,
+    Resampled,
+    average_precisions,
+    bootstrap,
+    delta_intervals,
+    draw,
+    intervals,
+    match,
+    resample,
+)
+
+CLASSES = (24, 26, 33)
+SIZE = (96, 128)
+
+
+def encoded(box, size=SIZE):
+    return coco_mask.frPyObjects(np.array([box], float), *size)[0]
+
+
+def drawn_boxes(random, number, size=SIZE):
+    corners = random.uniform((0, 0), (0.6 * size[1], 0.6 * size[0]), (number, 2))
+    return np.hstack([corners, random.uniform(8, 0.3 * size[0], (number, 2))])
+
+
+def drawn_truth(images=12, seed=0, size=SIZE, classes=CLASSES, instances=9):
+    """Ids in no order; the last class occurs in the first two images only."""
+    random = np.random.default_rng(seed)
+    annotations = []
+    for image in range(images):
+        for box in drawn_boxes(random, random.integers(instances - 3, instances + 4), size):
+            label = int(random.choice(classes if image < 2 else classes[:-1]))
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": 7 * image + 3,
+                    "category_id": label,
+                    "segmentation": encoded(box, size),
+                    "bbox": box.tolist(),
+                    "area": float(box[2] * box[3]),
+                    "iscrowd": int(random.random() < 0.15),
+                }
+            )
+    ids = random.permutation([7 * image + 3 for image in range(images)]).tolist()
+    return {
+        "images": [{"id": id_, "height": size[0], "width": size[1]} for id_ in ids],
+        "categories": [{"id": label} for label in classes],
+        "annotations": annotations,
+    }
+
+
+def drawn_detections(truth, seed=1, decimals=1, size=SIZE):
+    """Shifted instances, doubles, wrong classes, false alarms; with one decimal many ties."""
+    random = np.random.default_rng(seed)
+    labels = [category["id"] for category in truth["categories"]]
+    found = []
+    for annotation in truth["annotations"]:
+        for _ in range(random.choice((0, 1, 1, 2))):
+            box = np.array(annotation["bbox"]) + np.append(random.uniform(-4, 4, 2), (0, 0))
+            label = annotation["category_id"] if random.random() < 0.9 else random.choice(labels)
+            found.append((annotation["image_id"], label, np.maximum(box, 0)))
+    for image in truth["images"]:
+        found += [(image["id"], random.choice(labels), box) for box in drawn_boxes(random, 4, size)]
+    return [
+        {
+            "image_id": int(image),
+            "category_id": int(label),
+            "score": round(float(random.random()), decimals),
+            "bbox": box.tolist(),
+            "segmentation": encoded(box, size),
+        }
+        for image, label, box in found
+    ]
+
+
+def copied(entries, copies):
+    """Entries of images that get one new id a copy: those of an image follow each other."""
+    return [
+        {**copy.deepcopy(entry), "image_id": new}
+        for entry in entries
+        for new in copies[entry["image_id"]]
+    ]
+
+
+def directly(truth, detections, counts):
+    """wAP and AP50 of one resample: pycocotools on a data set that holds the copies."""
+    ids = sorted(image["id"] for image in truth["images"])
+    first = np.cumsum(counts) - counts + 1
+    copies = {
+        image: range(start, start + count)
+        for image, start, count in zip(ids, first.tolist(), counts.tolist(), strict=True)
+    }
+    annotations = copied(truth["annotations"], copies)
+    for number, annotation in enumerate(annotations, 1):
+        annotation["id"] = number
+    images = [{**image, "id": new} for image in truth["images"] for new in copies[image["id"]]]
+    coco = COCO()
+    coco.dataset = {**truth, "images": images, "annotations": annotations}
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco.createIndex()
+        evaluation = COCOeval(coco, coco.loadRes(copied(detections, copies)), "segm")
+        evaluation.evaluate()
+        evaluation.accumulate()
+    precision = evaluation.eval["precision"][..., 0, 2]
+    numbers = np.array(
+        [
+            sum(a["category_id"] == label and not a["iscrowd"] for a in annotations)
+            for label in CLASSES
+        ]
+    )
+    present = np.flatnonzero(numbers)
+    wap = np.average(precision[:, :, present].mean(axis=(0, 1)), weights=numbers[present])
+    return 100 * wap, 100 * precision[0][:, present].mean()
+
+
+@pytest.mark.parametrize("decimals", [1, 2, 9])
+def test_a_resample_equals_pycocotools_on_copied_images(decimals):
+    truth = drawn_truth()
+    detections = drawn_detections(truth, decimals=decimals)
+    counts = draw(12, 500, seed=4)
+    wap, ap50 = average_precisions(match(truth, detections), counts)
+    without_a_class = np.flatnonzero(counts[:2].sum(axis=0) == 0)
+    many_copies = int(counts.max(axis=0).argmax())
+    for column in (0, 1, int(without_a_class[0]), many_copies, 500):
+        expected = directly(truth, detections, counts[:, column])
+        assert 3 < expected[0] < 97
+        assert (wap[column], ap50[column]) == pytest.approx(expected, abs=1e-9)
+
+
+def test_only_the_100_best_detections_of_a_class_in_an_image_count():
+    truth = drawn_truth(images=3)
+    detections = drawn_detections(truth)
+    detections += [{**d, "score": d["score"] / 2} for d in detections for _ in range(20)]
+    counts = draw(3, 2, seed=1)
+    wap, _ = average_precisions(match(truth, detections), counts)
+    assert wap[1] == pytest.approx(directly(truth, detections, counts[:, 1])[0], abs=1e-9)
+
+
+def test_detections_in_other_images_do_not_count():
+    truth = drawn_truth()
+    detections = drawn_detections(truth)
+    counts = draw(12, 3, seed=0)
+    others = [{**detection, "image_id": 1} for detection in detections]
+    found, expected = (match(truth, these) for these in (detections + others, detections))
+    assert average_precisions(found, counts)[0] == pytest.approx(
+        average_precisions(expected, counts)[0], abs=0
+    )
+
+
+def test_nothing_found_is_0_percent_and_no_instances_are_no_number():
+    truth = drawn_truth()
+    counts = draw(12, 3, seed=0)
+    wap, ap50 = average_precisions(match(truth, []), counts)
+    assert not wap.any()
+    assert not ap50.any()
+    empty = {**truth, "annotations": []}
+    wap, ap50 = average_precisions(match(empty, drawn_detections(truth)), counts)
+    assert np.isnan([wap, ap50]).all()
+
+
+def test_the_ground_truth_and_the_detections_are_left_as_they_are():
+    truth = drawn_truth(images=3)
+    detections = drawn_detections(truth)
+    before = copy.deepcopy((truth, detections))
+    match(truth, detections)
+    assert (truth, detections) == before
+
+
+def test_images_are_drawn_with_replacement_and_the_same_again_for_a_seed():
+    counts = draw(50, 400, seed=3)
+    assert (counts[:, 0] == 1).all()
+    assert (counts.sum(axis=0) == 50).all()
+    assert counts[:, 1:].var() == pytest.approx(49 / 50, abs=0.05)
+    assert (counts == draw(50, 400, seed=3)).all()
+    assert (counts != draw(50, 400, seed=4)).any()
+
+
+def curves(truth):
+    """Two codecs of three rate points; the second needs exactly half of the first's bits."""
+    images = [image["id"] for image in truth["images"]]
+    found = drawn_detections(truth, seed=7)
+    for codec, factor in (("first", 1), ("second", 0.5)):
+        for number in range(1, 4):
+            kept = [detection for detection in found if detection["score"] <= number / 3]
+            bpp = {image: factor * 2**number * (1 + image / 50) for image in images}
+            yield RatePoint(codec, f"rate{number}", kept, bpp)
+
+
+def test_the_rate_of_a_resample_is_the_mean_over_its_images():
+    truth = drawn_truth()
+    point = next(iter(curves(truth)))
+    counts = draw(12, 5, seed=2)
+    found = resample(truth, point, counts)
+    drawn = np.repeat(sorted(point.bpp), counts[:, 3])
+    assert found.bpp[3] == pytest.approx(np.mean([point.bpp[image] for image in drawn]))
+    assert found.bpp[0] == pytest.approx(np.mean(list(point.bpp.values())))
+
+
+def test_codecs_are_paired_and_the_processes_do_not_matter():
+    truth = drawn_truth()
+    points = bootstrap(truth, curves(truth), resamples=50, seed=1, jobs=2)
+    table = delta_intervals(points, "first")
+    (row,) = table.to_dict("records")
+    assert row["codec"] == "second"
+    assert [row[name] for name in ("bd_rate", "bd_rate_low", "bd_rate_high")] == pytest.approx(
+        [-50] * 3
+    )
+    alone = intervals(bootstrap(truth, curves(truth), resamples=50, seed=1))
+    assert alone.equals(intervals(points))
+
+
+def test_an_interval_holds_95_percent_of_the_resamples():
+    values = np.append(40.0, np.arange(1001) / 10)
+    point = Resampled("codec", "rate", values / 100, values, values)
+    (row,) = intervals([point]).to_dict("records")
+    assert (row["wap"], row["wap_low"], row["wap_high"]) == pytest.approx((40, 2.5, 97.5))
+    assert (row["bpp"], row["bpp_low"], row["bpp_high"]) == pytest.approx((0.4, 0.025, 0.975))
+
+
+def test_resamples_without_a_delta_rate_are_counted():
+    def point(codec, bpp, *wap):
+        return Resampled(codec, str(bpp), np.full(3, bpp), np.array(wap), np.array(wap))
+
+    points = [point("a", 1.0, 10, 10, 10), point("a", 2.0, 20, 20, 20)]
+    points += [point("b", 1.0, 12, 30, 12), point("b", 2.0, 22, 40, 22)]
+    (row,) = delta_intervals(points, "a").to_dict("records")
+    assert row["undefined"] == 0.5
+    curve_a, curve_b = [Point(1, 10), Point(2, 20)], [Point(1, 12), Point(2, 22)]
+    assert row["bd_rate"] == row["bd_rate_low"] == delta_rate(curve_b, curve_a).percent
+    assert not math.isnan(row["bd_rate_high"])
+    assert delta_intervals(points, "other").empty
+
+
+@pytest.mark.long
+def test_a_whole_validation_split_takes_less_than_two_minutes_on_one_core():
+    """500 images of 2048 x 1024 with about 20 instances and 25 detections, 40 rate points."""
+    size = (1024, 2048)
+    labels = (24, 25, 26, 27, 28, 31, 32, 33)
+    truth = drawn_truth(500, size=size, classes=labels, instances=20)
+    detections = drawn_detections(truth, decimals=6, size=size)
+    bpp = {image["id"]: 1.0 + image["id"] / 9999 for image in truth["images"]}
+    points = (
+        RatePoint(f"codec{codec}", f"rate{rate}", detections[500 * rate :], bpp)
+        for codec in range(8)
+        for rate in range(5)
+    )
+    started = time.process_time()
+    resampled = bootstrap(truth, points)
+    drawn = time.process_time()
+    table = delta_intervals(resampled, "codec0")
+    done = time.process_time()
+    print(f"{drawn - started:.1f} s for the rate points, {done - drawn:.1f} s for the deltas")
+    assert len(table) == 7
+    assert done - started < 120
