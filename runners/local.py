@@ -12,12 +12,15 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 
 import joblib
-from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky import get_reusable_executor, process_executor
 
 from benchmark.runner import Failed, Outcome, Result, Runner, Task, attempt
 
 # loky starts a worker anew when its memory has grown; nothing is lost by that.
 warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
+
+# loky's own limit, 300 MB, is what a few codecs' weights take: it would start workers all the time.
+_MOST_GROWTH = 2_000_000_000
 
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
@@ -89,6 +92,7 @@ def _in_worker(
     parent: int, function: Callable[[Task], Result], task: Task
 ) -> Outcome[Task, Result]:
     _end_with(parent)
+    process_executor._MAX_MEMORY_LEAK_SIZE = _MOST_GROWTH
     return attempt(function, task)
 
 
