@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_plan(commands)
     _add_report(commands)
+    _add_figures(commands)
     _add_codecs(commands)
     _add_train(commands)
     return parser
@@ -165,6 +166,26 @@ def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     report.set_defaults(command=_report)
 
 
+def _add_figures(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    figures = commands.add_parser(
+        "figures",
+        help="the paper's figures, from a run",
+        description="Draws, as SVG, PDF and PNG: the curves, the relative curve difference, a "
+        "comparison of decoded images, and for codecs that mask latents their masks.",
+    )
+    figures.add_argument("run", type=Path, metavar="RUN", help="run folder")
+    figures.add_argument("--out", type=Path, help="folder for the figures (RUN/figures)")
+    figures.add_argument("--image", help="name of the image that is shown (default: the first)")
+    figures.add_argument(
+        "--codecs", nargs="+", metavar="NAME", help="those that are compared (default: a choice)"
+    )
+    figures.add_argument(
+        "--rates", nargs="+", default=[], metavar="POINT", help="rate points of the masks"
+    )
+    figures.add_argument("--anchor", default="vtm", help="codec that others are compared to (vtm)")
+    figures.set_defaults(command=_figures)
+
+
 def _add_codecs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     codecs = commands.add_parser("codecs", help="list all codecs, and why one cannot run here")
     codecs.set_defaults(command=_codecs)
@@ -250,6 +271,22 @@ def _report(options: argparse.Namespace) -> int:
     from benchmark.experiment import show_run
 
     show_run(options.run, options.anchor, options.ap)
+    return 0
+
+
+def _figures(options: argparse.Namespace) -> int:
+    from benchmark.figures.draw import draw_figures
+
+    drawn = draw_figures(
+        options.run,
+        options.out or options.run / "figures",
+        image=options.image,
+        codecs=options.codecs,
+        rates=options.rates,
+        anchor=options.anchor,
+    )
+    for path in drawn:
+        print(path)
     return 0
 
 

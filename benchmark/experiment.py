@@ -21,6 +21,7 @@ from benchmark.errors import UsageError
 from benchmark.machine import machine, versions
 from benchmark.plan import Plan, extrapolated
 from benchmark.report.curves import draw_curves, render
+from benchmark.report.gallery import make_gallery
 from benchmark.report.html import html_report
 from benchmark.report.published import published_run, with_published_anchor
 from benchmark.report.summary import check_ap, delta_rates, summarize, with_average_precisions
@@ -393,9 +394,11 @@ def _write_tables(
     curves = draw_curves(summary, published)
     for kind in ("svg", "png"):
         folder.write_file(f"curves.{kind}", render(curves, kind))
-    folder.write_file(
-        "report.html", html_report(folder.manifest(), summary, deltas, render(curves, "svg"))
+    page = html_report(
+        *(folder.manifest(), summary, deltas, render(curves, "svg")),
+        *(folder.records(), make_gallery(folder, summary)),
     )
+    folder.write_file("report.html", page)
     print(summary_text(summary), delta_rates_text(deltas, anchor), sep="\n\n")
     if published:
         print(f"{', '.join(published)}: the published curve, not measured in this run.")

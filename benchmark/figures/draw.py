@@ -1,0 +1,211 @@
+"""Draws all figures of a run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from benchmark.codec import find_codecs
+from benchmark.errors import UsageError
+from benchmark.figures.alpha import draw_alpha
+from benchmark.figures.comparison import Shown, choose_crops, comparable, draw_comparison
+from benchmark.figures.curves import draw_relative_curve_differences, draw_wap_curves
+from benchmark.figures.explanation import Explainable, Explanation
+from benchmark.figures.laplace import choose_element, draw_laplace
+from benchmark.figures.pictures import NotAvailable, RunPictures, first_line
+from benchmark.figures.style import paper_style, save
+from benchmark.store import UNCOMPRESSED, Record, RunFolder
+
+_MOST_MAPS = 4
+_MOST_COMPARED = 8
+
+
+def draw_figures(
+    run: Path,
+    out: Path,
+    *,
+    image: str | None = None,
+    codecs: Sequence[str] | None = None,
+    rates: Sequence[str] = (),
+    anchor: str = "vtm",
+) -> list[Path]:
+    """Draws the figures of a run as SVG, PDF and PNG; what cannot be drawn is named on stderr.
+
+    They are ``wap-curves``, ``relative-curve-difference``, ``comparison-IMAGE``, and for each
+    codec that masks latents ``alpha-CODEC-IMAGE`` and ``laplace-CODEC-IMAGE``.
+
+    Args:
+        run: the run folder.
+        out: where the figures go; made if it is missing.
+        image: the image that is shown, by its name in the run; None for the first.
+        codecs: those that are drawn, with the anchor; None for all, in the comparison of images
+            for eight of them.
+        rates: the rate points whose alpha is shown, by name; none for up to four of each codec's.
+        anchor: the codec that the others are compared to.
+
+    Returns:
+        The files.
+
+    Raises:
+        UsageError: if the folder holds no finished run, or not that image or those codecs.
+    """
+    summary = _summary(run, codecs, anchor)
+    figures = [_curves(summary, anchor)]
+    try:
+        pictures = RunPictures(RunFolder(run))
+    except UsageError as error:
+        _say(f"no figures of images: {first_line(error)}")
+    else:
+        figures.append(_PictureFigures(summary, pictures, image, rates).drawn())
+    out.mkdir(parents=True, exist_ok=True)
+    with paper_style():
+        return [path for its in figures for name, figure in its for path in save(figure, out, name)]
+
+
+def _curves(summary: pd.DataFrame, anchor: str) -> Iterator[tuple[str, Figure]]:
+    if summary["wap"].notna().any():
+        yield "wap-curves", draw_wap_curves(summary)
+    else:
+        _say("no wAP curves: the run has no analysis network")
+    if (summary["codec"] == anchor).sum() > 1:
+        yield "relative-curve-difference", draw_relative_curve_differences(summary, anchor)
+    else:
+        _say(f"no relative curve difference: {anchor} has no curve in this run")
+
+
+class _PictureFigures:
+    """The figures of one image of a run, one after the other, by name."""
+
+    def __init__(
+        self, summary: pd.DataFrame, pictures: RunPictures, image: str | None, rates: Sequence[str]
+    ) -> None:
+        names = list(pictures.pictures)
+        self._image = pictures.picture(image or (names[0] if names else "")).name
+        self._pictures = pictures
+        self._rates = rates
+        self._summary = summary
+        counts = summary["codec"].value_counts()
+        self._curved = sorted(str(codec) for codec in counts[counts > 1].index)
+
+    def drawn(self) -> Iterator[tuple[str, Figure]]:
+        """Those that can be drawn."""
+        yield from self._comparison()
+        yield from self._masks()
+
+    def _comparison(self) -> Iterator[tuple[str, Figure]]:
+        shown = [its for record in self._compared() if (its := self._shown(record)) is not None]
+        if not shown:
+            _say(f"no comparison of images: no decoded picture of {self._image} can be had here")
+            return
+        originals = [record for record in self._records() if record.codec == UNCOMPRESSED]
+        found = [self._pictures.detections(record) for record in originals] or [[]]
+        image = self._pictures.original(self._image)
+        instances = self._pictures.instances(self._image)
+        height, width = image.shape[:2]
+        corners = choose_crops((height, width), instances, found[0])
+        shown.insert(0, Shown("original", image, found[0]))
+        figure = draw_comparison(shown, self._pictures.dataset.categories, corners)
+        yield f"comparison-{self._image}", figure
+
+    def _compared(self) -> list[Record]:
+        """A record of each codec at about the same rate, the best codecs first."""
+        records = comparable(record for record in self._records() if record.codec in self._curved)
+        quality = "wap" if self._summary["wap"].notna().any() else "psnr"
+        best = self._summary.set_index(["codec", "rate_point"])[quality]
+        ranked = sorted(
+            (its for its in records.values() if its.key[:2] in best.index),
+            key=lambda its: -best[its.key[:2]],
+        )
+        return ranked[:_MOST_COMPARED]
+
+    def _records(self) -> list[Record]:
+        """Those of the image that is shown."""
+        return [its for its in self._pictures.records.values() if its.image == self._image]
+
+    def _shown(self, record: Record) -> Shown | None:
+        try:
+            decoded = self._pictures.decoded(record)
+        except NotAvailable as error:
+            _say(f"not in the comparison of images: {error}")
+            return None
+        bpp = 8 * record.bytes / (record.width * record.height)
+        caption = f"{record.codec} {record.rate_point}: {bpp:.3f} bpp"
+        return Shown(caption, decoded, self._pictures.detections(record))
+
+    def _masks(self) -> Iterator[tuple[str, Figure]]:
+        image = self._pictures.original(self._image)
+        instances = self._pictures.instances(self._image)
+        drawn = False
+        for name in filter(_explainable, self._curved):
+            try:
+                explanations = self._explanations(name)
+            except NotAvailable as error:
+                _say(f"no figures of what happens inside: {error}")
+                continue
+            if explanations:
+                drawn = True
+                yield f"alpha-{name}-{self._image}", draw_alpha(image, instances, explanations)
+                title, explanation = next(iter(explanations.items()))
+                element = choose_element(explanation)
+                yield f"laplace-{name}-{self._image}", draw_laplace(element, title)
+        if not drawn:
+            _say("no figures of alpha and of a masked latent: no codec that masks runs here")
+
+    def _explanations(self, name: str) -> dict[str, Explanation]:
+        """What a codec does at its rate points, by title; none if it masks nothing.
+
+        Raises:
+            NotAvailable: if it cannot run here.
+        """
+        codec = self._pictures.codec(name)
+        assert isinstance(codec, Explainable)
+        if codec.identity() != self._pictures.manifest["codecs"].get(name, {}).get("identity"):
+            _say(f"note: {name} here is not exactly the one of the run (`identity` in run.json)")
+        image = self._pictures.original(self._image)
+        try:
+            explained = {
+                f"{name} {rate}": codec.explain(image, codec.rate_point(rate))
+                for rate in self._rates_of(name)
+            }
+        except Exception as error:  # an adapter may raise anything
+            raise NotAvailable(f"{name}: {first_line(error)}") from error
+        return {title: its for title, its in explained.items() if its.alpha is not None}
+
+    def _rates_of(self, name: str) -> list[str]:
+        """The rate points that were asked for and the run has, or some spread over its own."""
+        own = list(self._summary.loc[self._summary["codec"] == name, "rate_point"])
+        if self._rates:
+            return [rate for rate in self._rates if rate in own]
+        spread = min(_MOST_MAPS, len(own))
+        steps = max(1, spread - 1)
+        return [own[index * (len(own) - 1) // steps] for index in range(spread)]
+
+
+def _summary(run: Path, codecs: Sequence[str] | None, anchor: str) -> pd.DataFrame:
+    """The run's ``summary.csv``, of the chosen codecs, the anchor, and the original images."""
+    file = run / "summary.csv"
+    if not file.is_file():
+        raise UsageError(f"{run} holds no summary.csv: finish the run with its command first")
+    summary = pd.read_csv(file)
+    if "ap" not in summary:  # written before there was more than one kind
+        summary["ap"] = "coco"
+    if codecs is None:
+        return summary
+    known = set(summary["codec"])
+    for codec in codecs:
+        if codec not in known:
+            raise UsageError(f"{run} has no codec {codec!r}: it has {', '.join(sorted(known))}")
+    return summary[summary["codec"].isin({*codecs, anchor, UNCOMPRESSED})]
+
+
+def _explainable(name: str) -> bool:
+    found = find_codecs().get(name)
+    return isinstance(found, type) and issubclass(found, Explainable)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)

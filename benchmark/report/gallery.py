@@ -1,0 +1,187 @@
+"""The pictures of a report: some images, as the codecs left them at about the same rates."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import contourpy
+import joblib
+import numpy as np
+import pandas as pd
+import PIL.Image
+
+from benchmark.analysis.network import Detection
+from benchmark.codec import Image
+from benchmark.errors import UsageError
+from benchmark.figures.comparison import SHOWN_SCORE, comparable, decoded_mask
+from benchmark.figures.pictures import NotAvailable, RunPictures
+from benchmark.store import UNCOMPRESSED, Record, RunFolder
+
+_MOST_IMAGES = 4
+_MOST_PIXELS = 60_000_000
+_WIDEST = 1024
+_WEBP_QUALITY = 85
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A detection: its class, its score (0 to 1), and its mask as an SVG path in pixels."""
+
+    category: str
+    score: float
+    path: str
+
+
+@dataclass(frozen=True)
+class GalleryPicture:
+    """An image as a codec left it.
+
+    Attributes:
+        image, codec, rate_point: what it is; codec `UNCOMPRESSED` for the original.
+        width, height: of the image, in pixels; those of the file may be smaller.
+        bpp: of the bitstream.
+        psnr: in dB; None for the original.
+        source: the picture's file as a data URI.
+        outlines: what was detected in it, with a score of at least `SHOWN_SCORE`.
+    """
+
+    image: str
+    codec: str
+    rate_point: str
+    width: int
+    height: int
+    bpp: float
+    psnr: float | None
+    source: str
+    outlines: Sequence[Outline]
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Pictures to compare.
+
+    Attributes:
+        pictures: image by image; the original of each is the first.
+        remark: which were chosen, and how they are shown.
+        missing: what could not be had here, a line each.
+    """
+
+    pictures: Sequence[GalleryPicture]
+    remark: str
+    missing: Sequence[str]
+
+
+def make_gallery(folder: RunFolder, summary: pd.DataFrame) -> Gallery:
+    """Decodes a small choice of a run's bitstreams.
+
+    It is up to four images, spread over the run, and of each codec the rate point nearest to a
+    rate that all reach, with the next lower and higher one.
+
+    Args:
+        folder: the run folder.
+        summary: of the run; only the rate points in it are shown.
+    """
+    try:
+        pictures = RunPictures(folder)
+    except UsageError as error:
+        return Gallery([], "", [str(error)])
+    points = set(zip(summary["codec"], summary["rate_point"], strict=True))
+    records = [record for record in pictures.records.values() if record.key[:2] in points]
+    names = sorted({record.image for record in records})
+    chosen = _choose(records, names[0]) if names else []
+    width, height = next(((its.width, its.height) for its in records), (1, 1))
+    scale = min(1, _WIDEST / width)
+    room = _MOST_PIXELS / max(1, len(chosen) * width * height * scale**2)
+    count = min(len(names), max(1, min(_MOST_IMAGES, int(room))))
+    images = [names[index * len(names) // count] for index in range(count)]
+    wanted = [
+        pictures.records[(*point, image)]
+        for image in images
+        for point in chosen
+        if (*point, image) in pictures.records
+    ]
+    made = joblib.Parallel(n_jobs=-1, prefer="threads")(
+        joblib.delayed(_picture)(pictures, record) for record in wanted
+    )
+    missing: dict[str, str] = {}
+    for record, its in zip(wanted, made, strict=True):
+        if isinstance(its, NotAvailable):
+            missing.setdefault(record.codec, str(its))
+    return Gallery(
+        [its for its in made if isinstance(its, GalleryPicture)],
+        f"{count} of {len(names)} images, and of each codec up to three rate points around a rate "
+        f"that all reach; shown as WebP of quality {_WEBP_QUALITY}"
+        + (f", {_WIDEST} pixels wide." if scale < 1 else "."),
+        list(missing.values()),
+    )
+
+
+def _choose(records: Iterable[Record], image: str) -> list[tuple[str, str]]:
+    """Codecs and rate points, the original first; by the rates of one image."""
+    ladders: dict[str, list[Record]] = {}
+    for record in records:
+        if record.image == image:
+            ladders.setdefault(record.codec, []).append(record)
+    originals = ladders.pop(UNCOMPRESSED, [])
+    several = [its for ladder in ladders.values() if len(ladder) > 1 for its in ladder]
+    middle = comparable(several)
+    chosen = [its.key[:2] for its in originals]
+    for codec, ladder in sorted(ladders.items()):
+        ladder.sort(key=lambda its: its.bytes)
+        at = ladder.index(middle[codec]) if codec in middle else 0
+        chosen += [its.key[:2] for its in ladder[max(0, at - 1) : at + 2]]
+    return chosen
+
+
+def _picture(pictures: RunPictures, record: Record) -> GalleryPicture | NotAvailable:
+    try:
+        image = pictures.decoded(record)
+    except NotAvailable as error:
+        return error
+    names = {category.id: category.name for category in pictures.dataset.categories}
+    return GalleryPicture(
+        image=record.image,
+        codec=record.codec,
+        rate_point=record.rate_point,
+        width=record.width,
+        height=record.height,
+        bpp=8 * record.bytes / (record.width * record.height),
+        psnr=record.psnr,
+        source=_data_uri(image),
+        outlines=[
+            Outline(names[its.category_id], its.score, _path(its))
+            for its in pictures.detections(record)
+            if its.score >= SHOWN_SCORE
+        ],
+    )
+
+
+def _data_uri(image: Image) -> str:
+    picture = PIL.Image.fromarray(image)
+    if picture.width > _WIDEST:
+        height = round(picture.height * _WIDEST / picture.width)
+        picture = picture.resize((_WIDEST, height), PIL.Image.Resampling.LANCZOS)
+    file = io.BytesIO()
+    picture.save(file, "WEBP", quality=_WEBP_QUALITY, method=4)
+    return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def _path(detection: Detection) -> str:
+    """The outline of a mask as the data of an SVG path, in pixels."""
+    mask = np.pad(decoded_mask(detection), 1).astype(np.float32)
+    lines = contourpy.contour_generator(z=mask).lines(0.5)
+    # the centre of the padded array's pixel (1, 1) lies at (0.5, 0.5) in the image
+    return "".join(
+        "M" + "L".join(f"{x - 0.5:g} {y - 0.5:g}" for x, y in _corners(np.asarray(line))) + "Z"
+        for line in lines
+    )
+
+
+def _corners(line: np.ndarray) -> np.ndarray:
+    """A closed line without the points between others on a straight part."""
+    before, after = line - np.roll(line, 1, axis=0), np.roll(line, -1, axis=0) - line
+    bends = before[:, 0] * after[:, 1] != before[:, 1] * after[:, 0]
+    return line[bends] if bends.any() else line

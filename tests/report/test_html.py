@@ -1,0 +1,258 @@
+"""The report in a real browser: headless Chromium, driven by Playwright."""
+
+import base64
+import io
+import os
+import shutil
+
+import numpy as np
+import pandas as pd
+import PIL.Image
+import pytest
+
+from benchmark.report.curves import draw_curves, render
+from benchmark.report.gallery import Gallery, GalleryPicture, Outline
+from benchmark.report.html import html_report
+from benchmark.report.summary import delta_rates
+from benchmark.store import Record
+
+RATES = {"vtm": 1.0, "jpeg": 2.0, "new<codec>": 0.5}
+BPP = (0.1, 0.2, 0.4, 0.8)
+IMAGES = ("street", "square")
+
+
+def summary():
+    lines = [
+        {
+            "codec": codec,
+            "rate_point": f"q{number}",
+            "images": 2,
+            "bpp": factor * bpp,
+            "wap": 20 + 8 * number,
+            "ap50": 30 + 8 * number,
+            "psnr": 22 + 2 * number,
+            "ms_ssim": 0.9 + number / 100,
+        }
+        for codec, factor in RATES.items()
+        for number, bpp in enumerate(BPP)
+    ]
+    lines.append(
+        {"codec": "uncompressed", "rate_point": "bits24", "images": 2, "bpp": 24.0, "wap": 50.0}
+        | {"ap50": 80.0, "psnr": None, "ms_ssim": 1.0}
+    )
+    return pd.DataFrame(lines).assign(
+        encode_s=0.5, decode_s=0.25, analysis_s=0.1, ap="coco", ap_car=33.3, source="measured"
+    )
+
+
+def picture(image, codec, grey):
+    file = io.BytesIO()
+    PIL.Image.fromarray(np.full((32, 64, 3), grey, np.uint8)).save(file, "WEBP")
+    source = "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
+    outline = Outline("car", 0.9, "M10 10L20 10L20 20L10 20Z")
+    return GalleryPicture(
+        image, codec, "q0", width=64, height=32, bpp=0.1, psnr=22.0, source=source,
+        outlines=[outline],
+    )  # fmt: skip
+
+
+def manifest():
+    return {
+        "command": "python -m benchmark run",
+        "started": "2026-11-24T12:00:00Z",
+        "dataset": {"spec": "miniscapes", "images": {image: {} for image in IMAGES}},
+        "analysis": {"spec": "miniscapes"},
+        "machine": {"processor": "one", "cores": "2", "system": "Linux"},
+        "versions": {"python": "3.11"},
+        "codecs": {"vtm": {"identity": {"version": "10.0"}, "rate_points": ["q0", "q1"]}},
+    }
+
+
+def records():
+    return [
+        Record("vtm", rate, image, 0, 64, 32, 9, "", "", 0, None, None, 0.0, 0.0, 0.0)
+        for rate, images in (("q0", IMAGES), ("q1", IMAGES[:1]))
+        for image in images
+    ]
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    table = summary()
+    gallery = Gallery(
+        [picture(image, codec, 90) for image in IMAGES for codec in ("uncompressed", *RATES)],
+        "2 of 2 images",
+        ["vvenc cannot run here"],
+    )
+    page = html_report(
+        manifest(),
+        table,
+        delta_rates(table, "vtm"),
+        render(draw_curves(table), "svg"),
+        records(),
+        gallery,
+    )
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    path.write_bytes(page)
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="the browser tests need `pip install playwright`"
+    )
+    program = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    if not program:
+        pytest.skip("no Chromium found: install it (apt-get install chromium) or set CHROMIUM")
+    with playwright.sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser, report):
+    """The report, opened from disk; afterwards: nothing was complained of or fetched."""
+    context = browser.new_context(viewport={"width": 1200, "height": 900}, color_scheme="light")
+    page = context.new_page()
+    problems = []
+    page.on("console", lambda message: problems.append(message.text))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("request", lambda request: problems.append(request.url))
+    page.goto(report.as_uri())
+    yield page
+    context.close()
+    fetched = [its for its in problems if not its.startswith("data:")]
+    assert fetched == [report.as_uri()]
+
+
+def column(page, table, number):
+    return page.locator(f"#{table} tbody tr td:nth-child({number})").all_text_contents()
+
+
+def test_hovering_over_a_point_shows_its_numbers(page):
+    tip = page.locator("#tip")
+    assert tip.is_hidden()
+    page.locator("#chart path.point").first.hover()
+    text = tip.text_content()
+    assert "jpeg q0" in text and "0.2000 bpp" in text and "wAP 20.00 %" in text
+    page.locator("h1").hover()
+    assert tip.is_hidden()
+
+
+def test_points_are_reached_by_keyboard(page):
+    page.locator("#chart path.point[tabindex='0']").focus()
+    assert "jpeg q0" in page.locator("#tip").text_content()
+    page.keyboard.press("ArrowRight")
+    assert "jpeg q1" in page.locator("#tip").text_content()
+    page.keyboard.press("ArrowDown")
+    assert "new<codec> q" in page.locator("#tip").text_content()
+    assert page.locator("#chart path.point[tabindex='0']").count() == 1
+
+
+def test_a_codec_is_switched_off_and_on(page):
+    points = page.locator("#chart path.point")
+    assert points.count() == 12
+    box = page.get_by_role("checkbox", name="jpeg", exact=True)
+    box.uncheck()
+    assert points.count() == 8
+    box.check()
+    assert points.count() == 12
+
+
+def test_another_quality_is_drawn(page):
+    page.locator("#quality").select_option("psnr")
+    assert "PSNR / dB" in page.locator("#chart svg").text_content()
+
+
+def test_tables_are_sorted_by_clicks(page):
+    header = page.locator("#deltas th").nth(1)
+    header.get_by_role("button").click()
+    assert header.get_attribute("aria-sort") == "ascending"
+    assert column(page, "deltas", 2) == ["-50.0", "100.0"]
+    header.get_by_role("button").press("Enter")
+    assert header.get_attribute("aria-sort") == "descending"
+    assert column(page, "deltas", 1) == ["jpeg", "new<codec>"]
+    page.locator("#points th").nth(5).get_by_role("button").click()
+    values = column(page, "points", 6)
+    assert values[-1] == "-"
+    assert values[:-1] == sorted(values[:-1], key=float)
+
+
+def test_another_anchor_changes_the_deltas(page):
+    assert dict(zip(column(page, "deltas", 1), column(page, "deltas", 2), strict=True)) == {
+        "jpeg": "100.0",
+        "new<codec>": "-50.0",
+    }
+    page.locator("#anchor").select_option("jpeg")
+    assert page.locator("#anchor-name").text_content() == "jpeg"
+    assert dict(zip(column(page, "deltas", 1), column(page, "deltas", 2), strict=True)) == {
+        "vtm": "-50.0",
+        "new<codec>": "-75.0",
+    }
+
+
+def test_the_border_between_two_pictures_is_slid(page):
+    left = page.locator("#left-layer")
+    page.locator("#slider").focus()
+    page.keyboard.press("Home")
+    assert "100%" in left.evaluate("layer => layer.style.clipPath")
+    page.locator("#stage").scroll_into_view_if_needed()
+    box = page.locator("#stage").bounding_box()
+    page.mouse.move(box["x"] + 10, box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + 10)
+    page.mouse.up()
+    assert page.locator("#slider").input_value() == "75"
+    assert "25%" in left.evaluate("layer => layer.style.clipPath")
+
+
+def test_pictures_are_chosen_with_their_rates_and_detections(page):
+    page.locator("#image").select_option("square")
+    page.locator("#right").select_option("new<codec> q0")
+    assert page.locator("#right-caption").text_content() == (
+        "new<codec> q0: 0.1000 bpp, 22.00 dB, 1 detections"
+    )
+    image = page.locator("#right-layer img")
+    assert image.get_attribute("alt") == "square, new<codec> q0"
+    assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") == 64
+    assert page.locator("#right-layer path").count() == 1
+    page.locator("#detections").uncheck()
+    assert page.locator("#right-layer path").count() == 0
+
+
+def background(page):
+    return page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+
+def test_dark_follows_the_system_and_the_switch(page):
+    light = background(page)
+    page.emulate_media(color_scheme="dark")
+    dark = background(page)
+    assert dark != light
+    page.get_by_role("button", name="Light", exact=True).click()
+    assert background(page) == light
+    page.get_by_role("button", name="Dark", exact=True).click()
+    assert background(page) == dark
+
+
+def test_a_phone_needs_no_sideways_scrolling(page):
+    page.set_viewport_size({"width": 360, "height": 700})
+    page.wait_for_function("document.querySelector('#chart svg').clientWidth <= 360")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_without_scripts_curves_and_tables_remain(browser, report):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(report.as_uri())
+    assert page.locator("#static-curves svg").is_visible()
+    assert page.locator("#deltas tbody tr").count() == 2
+    context.close()
+
+
+def test_missing_results_and_pictures_are_named(report):
+    text = report.read_text()
+    assert "vtm q1: 1 of 2 images have no result" in text
+    assert "Not shown: vvenc cannot run here" in text
