@@ -52,7 +52,7 @@ def names(paths):
 
 def test_a_run_without_masks_has_curves_and_a_comparison(finished_run, tmp_path, capsys):
     paths = draw_figures(finished_run.path, tmp_path / "figures", anchor="jpeg")
-    expected = ("wap-curves", "relative-curve-difference", "comparison-scene0")
+    expected = ("wap-curves", "relative-curve-difference", "comparison-scene0.png")
     assert names(paths) == {f"{name}.{kind}" for name in expected for kind in ("svg", "pdf", "png")}
     assert all(path.stat().st_size > 1000 for path in paths)
     (line,) = capsys.readouterr().err.splitlines()
@@ -61,7 +61,7 @@ def test_a_run_without_masks_has_curves_and_a_comparison(finished_run, tmp_path,
 
 def test_figures_are_as_wide_as_a_column_or_two(finished_run, tmp_path):
     draw_figures(finished_run.path, tmp_path, anchor="jpeg")
-    for name, inches in (("wap-curves", 3.5), ("comparison-scene0", 7.16)):
+    for name, inches in (("wap-curves", 3.5), ("comparison-scene0.png", 7.16)):
         with PIL.Image.open(tmp_path / f"{name}.png") as image:
             assert image.width == pytest.approx(300 * inches, abs=1)
 
@@ -77,12 +77,12 @@ def test_the_same_run_gives_the_same_svg(finished_run, tmp_path):
 def test_what_cannot_be_drawn_is_said_in_a_line_each(finished_run, tmp_path, capsys):
     run = tmp_path / "run"
     shutil.copytree(finished_run.path, run)
-    bitstream = run / "bitstreams/jpeg/quality14/scene1"
+    bitstream = run / "bitstreams/jpeg/quality14/scene1.png"
     bitstream.write_bytes(bitstream.read_bytes()[:-1])
-    draw_figures(run, tmp_path / "figures", image="scene1")
+    draw_figures(run, tmp_path / "figures", image="scene1.png")
     said = capsys.readouterr().err
     assert "no relative curve difference: vtm has no curve in this run" in said
-    assert "not in the comparison of images: jpeg/quality14/scene1: the bitstream is not" in said
+    assert "not in the comparison of images: jpeg/quality14/scene1.png: the bitstream is not" in said
 
 
 def test_missing_bitstreams_are_made_again(finished_run, tmp_path):
@@ -90,7 +90,7 @@ def test_missing_bitstreams_are_made_again(finished_run, tmp_path):
     shutil.copytree(finished_run.path, run, ignore=shutil.ignore_patterns("bitstreams"))
     for path, folder in ((finished_run.path, "one"), (run, "two")):
         draw_figures(path, tmp_path / folder, anchor="jpeg")
-    one, two = (tmp_path / folder / "comparison-scene0.png" for folder in ("one", "two"))
+    one, two = (tmp_path / folder / "comparison-scene0.png.png" for folder in ("one", "two"))
     assert np.array_equal(PIL.Image.open(one), PIL.Image.open(two))
 
 
@@ -105,8 +105,8 @@ def test_without_the_data_set_curves_are_drawn_all_the_same(finished_run, tmp_pa
 
 
 def test_wrong_names_are_named(finished_run, tmp_path):
-    with pytest.raises(UsageError, match="no image 'scene9': it has scene0, scene1"):
-        draw_figures(finished_run.path, tmp_path, image="scene9")
+    with pytest.raises(UsageError, match="no image 'scene9.png': it has scene0.png, scene1.png"):
+        draw_figures(finished_run.path, tmp_path, image="scene9.png")
     with pytest.raises(UsageError, match="no codec 'vvenc': it has jpeg, jpeg2000, uncompressed"):
         draw_figures(finished_run.path, tmp_path, codecs=["vvenc"])
     with pytest.raises(UsageError, match=r"holds no summary\.csv"):
@@ -114,9 +114,9 @@ def test_wrong_names_are_named(finished_run, tmp_path):
 
 
 def test_masks_are_drawn_for_the_codec_that_masks(masking_run, tmp_path):
-    paths = draw_figures(masking_run.path, tmp_path, image="scene1", anchor="ncn")
-    assert {"alpha-ncn-lsm-scene1.pdf", "laplace-ncn-lsm-scene1.svg"} <= names(paths)
-    assert not any("alpha-ncn-scene1" in path.name for path in paths)
+    paths = draw_figures(masking_run.path, tmp_path, image="scene1.png", anchor="ncn")
+    assert {"alpha-ncn-lsm-scene1.png.pdf", "laplace-ncn-lsm-scene1.png.svg"} <= names(paths)
+    assert not any("alpha-ncn-scene1.png" in path.name for path in paths)
 
 
 def test_an_explanation_is_that_of_the_bitstream(masking_run, weights):

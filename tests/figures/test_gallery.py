@@ -26,7 +26,7 @@ def pixels(picture):
 def test_each_image_comes_as_the_original_and_from_each_codec(finished_run):
     gallery = gallery_of(finished_run)
     assert not gallery.missing
-    for image in ("scene0", "scene1"):
+    for image in ("scene0.png", "scene1.png"):
         its = [picture for picture in gallery.pictures if picture.image == image]
         assert its[0].codec == "uncompressed"
         assert {picture.codec for picture in its} == {"uncompressed", "jpeg", "jpeg2000"}
