@@ -49,14 +49,17 @@ def render(figure: Figure, kind: str) -> bytes:
 def _draw_quality(
     axes: Axes, summary: pd.DataFrame, quality: str, published: Collection[str]
 ) -> None:
-    styles = cycle(zip(cycle(_COLOURS), _MARKERS, strict=False))
+    styles = zip(
+        cycle(_COLOURS), cycle(_MARKERS), cycle(["-"] * len(_COLOURS) + ["--"] * len(_COLOURS))
+    )
     for codec, lines in summary.groupby("codec"):
         if len(lines) == 1:
             continue
-        colour, marker = next(styles)
+        colour, marker, line = next(styles)
         label = f"{codec} (published)" if codec in published else str(codec)
         axes.plot(
-            lines["bpp"], lines[quality], color=colour, marker=marker, ms=4.5, lw=1.4, label=label
+            *(lines["bpp"], lines[quality], line),
+            **{"color": colour, "marker": marker, "ms": 4.5, "lw": 1.4, "label": label},
         )
     if quality == "wap":
         _draw_limits(axes, summary)
