@@ -159,7 +159,7 @@ def _with_outlines(its: Shown, colours: Mapping[int, int]) -> Image:
     """The image, each detection outlined in the colour of its class."""
     canvas = its.image.copy()
     for detection in sorted(its.detections, key=lambda detection: detection.score):
-        if detection.score < SHOWN_SCORE:
+        if detection.score < SHOWN_SCORE or detection.category_id not in colours:
             continue
         canvas[_outline(decoded_mask(detection))] = rgb(colours[detection.category_id])
     return canvas

@@ -154,7 +154,7 @@ def _picture(pictures: RunPictures, record: Record) -> GalleryPicture | NotAvail
         outlines=[
             Outline(names[its.category_id], its.score, _path(its))
             for its in pictures.detections(record)
-            if its.score >= SHOWN_SCORE
+            if its.score >= SHOWN_SCORE and its.category_id in names
         ],
     )
 
