@@ -102,7 +102,7 @@ def test_identity_follows_the_weights(tmp_path: Path, analysis: MaskRcnnAnalysis
 def test_weights_of_another_kind_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
     save_file({"weight": torch.zeros(3)}, path)
-    with pytest.raises(UsageError, match=r"holds other weights"):
+    with pytest.raises(UsageError, match=r"does not hold the weights of a benchmark Mask R-CNN"):
         load_weights(path)
 
 
