@@ -404,7 +404,7 @@ def test_ctrl_c_keeps_finished_work(tmp_path):
         time.sleep(0.05)
         assert process.poll() is None
     os.kill(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "interrupted; the same command goes on" in errors
     assert records.read_text().count("\n") > 3
