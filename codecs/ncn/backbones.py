@@ -41,12 +41,15 @@ class AnalysisFeatures(nn.Module):
     """The third stage of an analysis network's own residual network."""
 
     def __init__(self, spec: str) -> None:
-        """Loads the network that `benchmark.analysis.open_mask_rcnn` finds under ``spec``."""
-        from benchmark.analysis import open_analysis, open_mask_rcnn
+        """Loads the network that `benchmark.analysis.open_analysis` finds under ``spec``."""
+        from benchmark.analysis import open_analysis
+        from benchmark.analysis.judge import MaskRcnnAnalysis
 
         super().__init__()
-        self.network = open_mask_rcnn(spec)
-        self.identity = open_analysis(spec).identity()["weights"]
+        analysis = open_analysis(spec)
+        assert isinstance(analysis, MaskRcnnAnalysis)
+        self.network = analysis.network
+        self.identity = analysis.identity()["weights"]
         self.channels = self.network.stride16_channels
 
     def forward(self, images: Tensor) -> Tensor:

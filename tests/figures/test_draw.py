@@ -82,7 +82,7 @@ def test_what_cannot_be_drawn_is_said_in_a_line_each(finished_run, tmp_path, cap
     draw_figures(run, tmp_path / "figures", image="scene1.png")
     said = capsys.readouterr().err
     assert "no relative curve difference: vtm has no curve in this run" in said
-    assert (  # noqa: E501
+    assert (
         "not in the comparison of images: jpeg/quality14/scene1.png: the bitstream is not" in said
     )
 
