@@ -107,7 +107,9 @@ def test_without_the_data_set_curves_are_drawn_all_the_same(finished_run, tmp_pa
 
 
 def test_wrong_names_are_named(finished_run, tmp_path):
-    with pytest.raises(UsageError, match="no image 'scene9.png': it has scene0.png, scene1.png"):
+    with pytest.raises(
+        UsageError, match=r"no image 'scene9\.png': it has scene0\.png, scene1\.png"
+    ):
         draw_figures(finished_run.path, tmp_path, image="scene9.png")
     with pytest.raises(UsageError, match="no codec 'vvenc': it has jpeg, jpeg2000, uncompressed"):
         draw_figures(finished_run.path, tmp_path, codecs=["vvenc"])
