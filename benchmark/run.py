@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tqdm import tqdm
 
 from benchmark.analysis import open_analysis
+from benchmark.analysis.apart import DetectionApart, own_device
 from benchmark.analysis.network import AnalysisNetwork, Detection
 from benchmark.codec import Codec, Image, RatePoint, open_codec
 from benchmark.datasets.dataset import Picture, read_image
 from benchmark.errors import UsageError
 from benchmark.machine import peak_memory
 from benchmark.metrics.quality import multi_scale_ssim, psnr
-from benchmark.runner import Failed, Runner
+from benchmark.runner import Failed, Finished, Outcome, Runner
 from benchmark.store import UNCOMPRESSED, Record, RunFolder, finite
 
 ORIGINAL = RatePoint("bits", 24)
@@ -74,12 +76,14 @@ class JobResult:
         record: the measurements.
         bitstream: what was made; None for the original image.
         detections: what the analysis network found.
+        decoded: the decoded image, where the analysis network has yet to see it; else None.
         peak_memory: the worker's so far, in bytes (`benchmark.machine.peak_memory`).
     """
 
     record: Record
     bitstream: bytes | None
     detections: Sequence[Detection]
+    decoded: Image | None
     peak_memory: int
 
 
@@ -123,10 +127,20 @@ def plan_jobs(
     return jobs
 
 
-def carry_out(jobs: Sequence[Job], folder: RunFolder, runner: Runner) -> Progress:
+def carry_out(
+    jobs: Sequence[Job], folder: RunFolder, runner: Runner, device: str | None = None
+) -> Progress:
     """Carries out the jobs that the run folder does not hold yet.
 
     A failed job is named on standard error and does not stop the others.
+
+    Args:
+        jobs: with the same analysis network.
+        folder: takes the results.
+        runner: works on the jobs.
+        device: where this process detects, in batches, while the runner encodes and decodes.
+            None takes CUDA where there is a device; without one the runner detects too, on its
+            processors.
     """
     done = {record.key for record in folder.mend()}
     waiting = [job for job in jobs if job.key not in done]
@@ -135,20 +149,52 @@ def carry_out(jobs: Sequence[Job], folder: RunFolder, runner: Runner) -> Progres
     bar = tqdm(
         total=len(jobs), initial=progress.reused, unit="job", mininterval=interval, smoothing=0
     )
-    with bar:
-        for outcome in runner.run(do_job, waiting):
-            if isinstance(outcome, Failed):
-                _note_failure(progress.failures, outcome)
+
+    def keep(outcome: Outcome[Job, JobResult]) -> None:
+        if isinstance(outcome, Failed):
+            _note_failure(progress.failures, outcome)
+        else:
+            result = outcome.result
+            folder.add(result.record, result.bitstream, result.detections)
+            progress.finished += 1
+            progress.work_s += _seconds(outcome.task, result.record)
+            progress.peak_memory = max(progress.peak_memory, result.peak_memory)
+        bar.update()
+
+    with bar, _detection_apart(waiting, device) as detection:
+        code = functools.partial(do_job, detect=detection is None)
+        for outcome in runner.run(code, waiting):
+            if detection and isinstance(outcome, Finished) and outcome.result.decoded is not None:
+                then = functools.partial(_judged, outcome, keep)
+                detection.detect(outcome.result.decoded, then)
             else:
-                result = outcome.result
-                folder.add(result.record, result.bitstream, result.detections)
-                progress.finished += 1
-                progress.work_s += _seconds(outcome.task, result.record)
-                progress.peak_memory = max(progress.peak_memory, result.peak_memory)
-            bar.update()
+                keep(outcome)
     if waiting:
         folder.mend()
     return progress
+
+
+def _detection_apart(
+    jobs: Sequence[Job], device: str | None
+) -> contextlib.AbstractContextManager[DetectionApart | None]:
+    analysis = jobs[0].analysis if jobs else None
+    device = (device or own_device()) if analysis else None
+    return DetectionApart(analysis, device) if analysis and device else contextlib.nullcontext()
+
+
+def _judged(
+    coded: Finished[Job, JobResult],
+    keep: Callable[[Outcome[Job, JobResult]], None],
+    found: Outcome[Image, Sequence[Detection]],
+    seconds: float,
+) -> None:
+    """Keeps a job's result with what was found in its decoded image, in so many seconds."""
+    if isinstance(found, Failed):
+        keep(Failed(coded.task, found.reason))
+        return
+    result, detections = coded.result, found.result
+    record = replace(result.record, detections=len(detections), analysis_s=round(seconds, 4))
+    keep(Finished(coded.task, replace(result, record=record, detections=detections)))
 
 
 def _seconds(job: Job, record: Record) -> float:
@@ -157,10 +203,13 @@ def _seconds(job: Job, record: Record) -> float:
     return encode_s + record.decode_s + record.analysis_s
 
 
-def do_job(job: Job) -> JobResult:
-    """Encodes, decodes in another codec object, and judges one image."""
+def do_job(job: Job, detect: bool = True) -> JobResult:
+    """Encodes, decodes in another codec object, and judges one image.
+
+    Without `detect` the decoded image is handed over to be judged.
+    """
     image = read_image(job.picture.path)
-    analysis = _analysis(job.analysis) if job.analysis else None
+    analysis = _analysis(job.analysis) if job.analysis and detect else None
     if job.codec is None:
         coded = _Coded(None, image, 0.0, 0.0)
     else:
@@ -187,7 +236,8 @@ def do_job(job: Job) -> JobResult:
         decode_s=round(coded.decode_s, 4),
         analysis_s=round(analysis_s, 4),
     )
-    return JobResult(record, coded.bitstream, detections, peak_memory())
+    handed_over = coded.decoded if job.analysis and not detect else None
+    return JobResult(record, coded.bitstream, detections, handed_over, peak_memory())
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 __all__ = ["AnalysisNetwork", "Detection", "open_analysis", "open_mask_rcnn"]
 
 
-def open_analysis(spec: str) -> AnalysisNetwork:
+def open_analysis(spec: str, *, device: str = "cpu") -> AnalysisNetwork:
     """The analysis network that is asked for.
 
     Args:
         spec: ``miniscapes``, the embedded one; ``weights:PATH``, a file of your own training;
             ``detectron2:PATH``, a checkpoint of Detectron2's Mask R-CNN R50-FPN;
             ``torchvision`` or ``torchvision:PATH``, torchvision's Mask R-CNN trained on COCO.
+        device: where it computes, ``cpu`` or ``cuda``.
 
     Raises:
         UsageError: if there is no such network, or its weights are missing or unreadable.
@@ -31,12 +32,12 @@ def open_analysis(spec: str) -> AnalysisNetwork:
     if kind == "detectron2" and argument:
         from benchmark.analysis.detectron2 import Detectron2Analysis
 
-        return Detectron2Analysis.load(Path(argument))
+        return Detectron2Analysis.load(Path(argument), device=device)
     if kind == "torchvision" and bool(argument) == bool(colon):
         from benchmark.analysis.torchvision_coco import TorchvisionAnalysis
 
-        return TorchvisionAnalysis.load(Path(argument) if argument else None)
-    network = _open(spec)
+        return TorchvisionAnalysis.load(Path(argument) if argument else None, device=device)
+    network = _open(spec, device)
     if network is None:
         raise UsageError(
             f"there is no analysis network {spec!r}: there are miniscapes and weights:PATH "
@@ -56,7 +57,7 @@ def open_mask_rcnn(spec: str) -> MaskRcnn:
     Raises:
         UsageError: if it is anything else, or its weights are missing or unreadable.
     """
-    network = _open(spec)
+    network = _open(spec, "cpu")
     if network is None:
         raise UsageError(
             f"codecs cannot be trained with the analysis network {spec!r}: there are miniscapes "
@@ -65,15 +66,15 @@ def open_mask_rcnn(spec: str) -> MaskRcnn:
     return network.network
 
 
-def _open(spec: str) -> MaskRcnnAnalysis | None:
+def _open(spec: str, device: str) -> MaskRcnnAnalysis | None:
     kind, _, argument = spec.partition(":")
     if kind == "miniscapes" and not argument:
         from benchmark.analysis.miniscapes import open_miniscapes
 
-        return open_miniscapes()
+        return open_miniscapes(device)
     if kind == "weights" and argument:
         from benchmark.analysis.judge import MaskRcnnAnalysis
 
         path = Path(argument)
-        return MaskRcnnAnalysis.load(path, name=path.stem)
+        return MaskRcnnAnalysis.load(path, name=path.stem, device=device)
     return None

@@ -22,7 +22,8 @@ from benchmark.analysis.detectron2_heads import (
     not_empty,
 )
 from benchmark.analysis.detectron2_network import Detectron2MaskRcnn
-from benchmark.analysis.network import AnalysisNetwork, Detection
+from benchmark.analysis.heads import Found
+from benchmark.analysis.network import AnalysisNetwork, Detection, batches
 from benchmark.analysis.pretrained import LABEL_ID_OF_COCO_ID, detection, read_file
 from benchmark.codec import Image
 from benchmark.datasets.cityscapes import CATEGORIES
@@ -39,8 +40,8 @@ _NAMED = 3
 class Detectron2Analysis(AnalysisNetwork):
     """Detectron2's Mask R-CNN, with Cityscapes' classes or with COCO's that Cityscapes has too.
 
-    Images are judged one at a time. They are resized as Detectron2's settings for Cityscapes say:
-    the shorter side to 1024 pixels, or to less, so that the longer has no more than 2048.
+    Images are resized as Detectron2's settings for Cityscapes say: the shorter side to 1024
+    pixels, or to less, so that the longer has no more than 2048.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class Detectron2Analysis(AnalysisNetwork):
         )
 
     def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
-        return [self._detect(image) for image in images]
+        return [found for batch in batches(images) for found in self._detect(batch)]
 
     def identity(self) -> dict[str, str]:
         return {
@@ -98,15 +99,23 @@ class Detectron2Analysis(AnalysisNetwork):
         }
 
     @torch.inference_mode()
-    def _detect(self, image: Image) -> list[Detection]:
-        size = (image.shape[0], image.shape[1])
-        resized = _resized(image)
-        found = self.network(_tensor(resized).to(self.network.device))
-        scale = [size[1] / resized.shape[1], size[0] / resized.shape[0]]
-        boxes = clipped(found.boxes.cpu() * torch.tensor(scale * 2), size)
+    def _detect(self, images: Sequence[Image]) -> list[list[Detection]]:
+        """The objects in images of the same size."""
+        size = (images[0].shape[0], images[0].shape[1])
+        resized = _tensor([_resized(image) for image in images])
+        scale = [size[1] / resized.shape[3], size[0] / resized.shape[2]]
+        found = self.network(resized.to(self.network.device))
+        return [self._detections(its, scale, size) for its in found]
+
+    def _detections(
+        self, found: Found, scale: Sequence[float], size: tuple[int, int]
+    ) -> list[Detection]:
+        """The objects in an image of this size, `scale` times (x, y) as large as it was seen."""
+        boxes = clipped(found.boxes.cpu() * torch.tensor([*scale, *scale]), size)
+        scores, labels, masks = found.scores.cpu(), found.labels.cpu(), found.masks.cpu()
         detections = []
         for kept, box, score, label, mask in zip(
-            not_empty(boxes), boxes, found.scores, found.labels, found.masks.cpu(), strict=True
+            not_empty(boxes), boxes, scores, labels, masks, strict=True
         ):
             if kept and int(label) in self._label_ids:
                 pixels, corner = _paste(mask, box, size)
@@ -131,9 +140,9 @@ def _resized(image: Image) -> Image:
     return np.array(PIL.Image.fromarray(image).resize((new_width, new_height), resample))
 
 
-def _tensor(image: Image) -> Tensor:
-    """3 x H x W, blue, green, red, values 0 to 255."""
-    return torch.from_numpy(image).flip(2).permute(2, 0, 1).to(torch.float32)
+def _tensor(images: Sequence[Image]) -> Tensor:
+    """N x 3 x H x W, blue, green, red, values 0 to 255."""
+    return torch.from_numpy(np.stack(images)).flip(3).permute(0, 3, 1, 2).to(torch.float32)
 
 
 def _paste(

@@ -5,6 +5,8 @@ Modules are named so that the names in Detectron2's checkpoints fit.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -17,7 +19,7 @@ _COARSEST_STRIDE = 32
 
 
 class Detectron2MaskRcnn(nn.Module):
-    """Finds and segments the objects of one image.
+    """Finds and segments the objects of images.
 
     Attributes:
         pixel_mean: 3 x 1 x 1, blue, green, red; taken off the image.
@@ -42,20 +44,27 @@ class Detectron2MaskRcnn(nn.Module):
         """Where it computes."""
         return self.pixel_mean.device
 
-    def forward(self, image: Tensor) -> Found:
-        """What is in an image.
+    def forward(self, images: Tensor) -> list[Found]:
+        """What is in each of the images.
 
         Args:
-            image: 3 x H x W, blue, green, red, values 0 to 255, on `device`.
+            images: N x 3 x H x W, blue, green, red, values 0 to 255, on `device`.
         """
-        height, width = image.shape[1:]
-        normalized = (image - self.pixel_mean) / self.pixel_std
+        height, width = images.shape[2:]
+        normalized = (images - self.pixel_mean) / self.pixel_std
         padded = functional.pad(
             normalized, (0, -width % _COARSEST_STRIDE, 0, -height % _COARSEST_STRIDE)
         )
-        levels = self.backbone(padded[None])
-        proposals = self.proposal_generator(levels, (height, width))
-        found: Found = self.roi_heads(levels[:-1], proposals, (height, width))
+        levels = self.backbone(padded.contiguous())  # as in Detectron2: another rounding if not
+        return [
+            self._found([level[number : number + 1] for level in levels], (height, width))
+            for number in range(len(images))
+        ]
+
+    def _found(self, levels: Sequence[Tensor], size: tuple[int, int]) -> Found:
+        """What is in one image of this size, by its features 1 x 256 x H/s x W/s."""
+        proposals = self.proposal_generator(levels, size)
+        found: Found = self.roi_heads(levels[:-1], proposals, size)
         return found
 
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 from torch import Tensor
 
-from benchmark.analysis.heads import DETECTIONS, NMS_THRESHOLD, SCORE_THRESHOLD
+from benchmark.analysis.heads import DETECTIONS, NMS_THRESHOLD, SCORE_THRESHOLD, Found
 from benchmark.analysis.mask_rcnn import MaskRcnn
-from benchmark.analysis.network import AnalysisNetwork, Detection
+from benchmark.analysis.network import AnalysisNetwork, Detection, batches
 from benchmark.analysis.weights_file import load_weights
 from benchmark.codec import Image
 from benchmark.datasets.dataset import Category
@@ -23,8 +23,9 @@ from benchmark.datasets.dataset import Category
 class MaskRcnnAnalysis(AnalysisNetwork):
     """The analysis network on a `MaskRcnn`.
 
-    Images are judged one at a time at their own size. On the CPU with one thread
-    (``torch.set_num_threads(1)``) the detections are the same at every run.
+    Images are judged at their own size. On the CPU with one thread
+    (``torch.set_num_threads(1)``), and one image at a time, the detections are the same at every
+    run.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class MaskRcnnAnalysis(AnalysisNetwork):
         return cls(network, description.categories, name=name, weights_hash=digest, device=device)
 
     def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
-        return [self._detect(image) for image in images]
+        return [found for batch in batches(images) for found in self._detect(batch)]
 
     def identity(self) -> dict[str, str]:
         return {
@@ -66,13 +67,17 @@ class MaskRcnnAnalysis(AnalysisNetwork):
         }
 
     @torch.inference_mode()
-    def _detect(self, image: Image) -> list[Detection]:
-        found = self.network(image_tensor(image, self._device))[0]
+    def _detect(self, images: Sequence[Image]) -> list[list[Detection]]:
+        """The objects in images of the same size."""
+        size = (images[0].shape[0], images[0].shape[1])
+        found = self.network(images_tensor(images, self._device))
+        return [self._detections(its, size) for its in found]
+
+    def _detections(self, found: Found, size: tuple[int, int]) -> list[Detection]:
         boxes, scores, labels, masks = (
             values.cpu().numpy()
             for values in (found.boxes, found.scores, found.labels, found.masks)
         )
-        size = (image.shape[0], image.shape[1])
         detections = []
         for box, score, label, mask in zip(boxes, scores, labels, masks, strict=True):
             pixels, corner = paste_mask(mask, box, size)
@@ -94,11 +99,10 @@ def _rounded(box: NDArray[np.float32]) -> tuple[float, float, float, float]:
     return round(x0, 2), round(y0, 2), round(x1 - x0, 2), round(y1 - y0, 2)
 
 
-def image_tensor(image: Image, device: torch.device | str = "cpu") -> Tensor:
-    """1 x 3 x H x W, RGB in [0, 1]."""
-    # a copy, because arrays from files may be read-only, which torch warns of
-    pixels = torch.from_numpy(np.array(image)).to(device)
-    return pixels.permute(2, 0, 1)[None].to(torch.float32) / 255
+def images_tensor(images: Sequence[Image], device: torch.device | str = "cpu") -> Tensor:
+    """Images of the same size as N x 3 x H x W, RGB in [0, 1]."""
+    pixels = torch.from_numpy(np.stack(images)).to(device)
+    return pixels.permute(0, 3, 1, 2).to(torch.float32) / 255
 
 
 def paste_mask(

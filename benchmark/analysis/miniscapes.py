@@ -11,8 +11,8 @@ NAME = "miniscapes"
 WEIGHTS = Path(__file__).parent / "weights" / "miniscapes.safetensors"
 
 
-def open_miniscapes() -> MaskRcnnAnalysis:
-    """The network with its embedded weights.
+def open_miniscapes(device: str = "cpu") -> MaskRcnnAnalysis:
+    """The network with its embedded weights, on a device.
 
     Raises:
         UsageError: if this installation has no weights.
@@ -22,4 +22,4 @@ def open_miniscapes() -> MaskRcnnAnalysis:
             f"{WEIGHTS} is missing: install the package again, or train a network of your own "
             "(`python -m benchmark train analysis`) and ask for `weights:PATH`"
         )
-    return MaskRcnnAnalysis.load(WEIGHTS, name=NAME)
+    return MaskRcnnAnalysis.load(WEIGHTS, name=NAME, device=device)

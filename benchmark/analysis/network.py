@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from benchmark.codec import Image
 
@@ -35,8 +36,18 @@ class AnalysisNetwork(ABC):
 
     @abstractmethod
     def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
-        """The objects found in each of the images, by falling score."""
+        """The objects found in each of the images, by falling score.
+
+        Images of the same size that follow one another are computed as one batch: as many as the
+        device has memory for.
+        """
 
     @abstractmethod
     def identity(self) -> dict[str, str]:
         """All that changes the detections: the hash of the weights, the thresholds."""
+
+
+def batches(images: Sequence[Image]) -> Iterator[list[Image]]:
+    """The images in order, those of the same size that follow one another together."""
+    for _, same in groupby(images, key=lambda image: image.shape):
+        yield list(same)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +18,8 @@ from torchvision.models.detection.roi_heads import paste_masks_in_image
 from torchvision.models.detection.transform import resize_boxes
 from torchvision.ops import FrozenBatchNorm2d
 
-from benchmark.analysis.judge import image_tensor
-from benchmark.analysis.network import AnalysisNetwork, Detection
+from benchmark.analysis.judge import images_tensor
+from benchmark.analysis.network import AnalysisNetwork, Detection, batches
 from benchmark.analysis.pretrained import LABEL_ID_OF_COCO_ID, detection, read_file
 from benchmark.codec import Image
 from benchmark.errors import UsageError
@@ -30,7 +30,7 @@ _MASK_THRESHOLD = 0.5
 
 
 class TorchvisionAnalysis(AnalysisNetwork):
-    """``maskrcnn_resnet50_fpn`` with torchvision's own settings, one image at a time."""
+    """``maskrcnn_resnet50_fpn`` with torchvision's own settings."""
 
     name = "torchvision"
 
@@ -62,7 +62,7 @@ class TorchvisionAnalysis(AnalysisNetwork):
         return cls(network, weights_hash=hashlib.sha256(content).hexdigest())
 
     def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
-        return [self._detect(image) for image in images]
+        return [found for batch in batches(images) for found in self._detect(batch)]
 
     def identity(self) -> dict[str, str]:
         heads = self.network.roi_heads
@@ -77,25 +77,15 @@ class TorchvisionAnalysis(AnalysisNetwork):
         }
 
     @torch.inference_mode()
-    def _detect(self, image: Image) -> list[Detection]:
-        network, size = self.network, (image.shape[0], image.shape[1])
+    def _detect(self, images: Sequence[Image]) -> list[list[Detection]]:
+        """The objects in images of the same size."""
+        network, size = self.network, (images[0].shape[0], images[0].shape[1])
         device = next(network.parameters()).device
-        resized, _ = network.transform(list(image_tensor(image, device)))
+        resized, _ = network.transform(list(images_tensor(images, device)))
         levels = network.backbone(resized.tensors)
         proposals, _ = network.rpn(resized, levels)
-        (found,), _ = network.roi_heads(levels, proposals, resized.image_sizes)
-        boxes = resize_boxes(found["boxes"], resized.image_sizes[0], size).cpu()
-        detections = []
-        for box, score, label, mask in zip(
-            boxes, found["scores"], found["labels"], found["masks"].cpu(), strict=True
-        ):
-            label_id = LABEL_ID_OF_COCO_ID.get(int(label))
-            if label_id is not None:
-                pixels, corner = _paste(mask, box, size)
-                detections.append(
-                    detection(label_id, float(score), box.numpy(), pixels, corner, size)
-                )
-        return detections
+        found, _ = network.roi_heads(levels, proposals, resized.image_sizes)
+        return [_detections(its, resized.image_sizes[0], size) for its in found]
 
 
 def untrained() -> MaskRCNN:
@@ -103,6 +93,23 @@ def untrained() -> MaskRCNN:
     norm = functools.partial(FrozenBatchNorm2d, eps=0.0)
     backbone = resnet_fpn_backbone(backbone_name="resnet50", weights=None, norm_layer=norm)
     return MaskRCNN(backbone, _LABELS)
+
+
+def _detections(
+    found: Mapping[str, Tensor], resized: tuple[int, int], size: tuple[int, int]
+) -> list[Detection]:
+    """The objects in an image of this size, of what was found in it as it was resized."""
+    boxes = resize_boxes(found["boxes"], resized, size)
+    detections = []
+    for box, score, label, mask in zip(
+        *(values.cpu() for values in (boxes, found["scores"], found["labels"], found["masks"])),
+        strict=True,
+    ):
+        label_id = LABEL_ID_OF_COCO_ID.get(int(label))
+        if label_id is not None:
+            pixels, corner = _paste(mask, box, size)
+            detections.append(detection(label_id, float(score), box.numpy(), pixels, corner, size))
+    return detections
 
 
 def _paste(

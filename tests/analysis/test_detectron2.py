@@ -156,6 +156,17 @@ def distance(detection: Detection, label_id: int, corners: tuple[float, ...]) ->
     return float(apart) if detection.category_id == label_id else np.inf
 
 
+def test_images_are_judged_alike_alone_and_together(analysis: Detectron2Analysis) -> None:
+    images = [blurred_noise(48, 1024, seed) for seed in (1, 2)] + [blurred_noise(32, 1024)]
+    together = analysis.detect(images)
+    for image, found in zip(images, together, strict=True):
+        (alone,) = analysis.detect([image])
+        assert len(found) == len(alone)
+        assert found[0].category_id == alone[0].category_id
+        assert found[0].score == pytest.approx(alone[0].score, abs=1e-4)
+        assert found[0].box == pytest.approx(alone[0].box, abs=0.02)
+
+
 def test_detections_lie_above_the_threshold_inside_the_image_and_apart() -> None:
     proposals = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 9], [20, 20, 200, 30]])
     boxes = proposals[:, None].repeat(1, 2, 1)  # the same for both classes

@@ -12,7 +12,7 @@ from torchvision.models.detection.roi_heads import paste_masks_in_image
 from torchvision.ops import roi_align
 
 from benchmark.analysis.heads import DETECTIONS, SCORE_THRESHOLD, _covered
-from benchmark.analysis.judge import MaskRcnnAnalysis, encode_mask, image_tensor, paste_mask
+from benchmark.analysis.judge import MaskRcnnAnalysis, encode_mask, images_tensor, paste_mask
 from benchmark.analysis.mask_rcnn import MaskRcnn
 from benchmark.analysis.objects import Objects
 from benchmark.analysis.pooling import PyramidPool
@@ -124,7 +124,7 @@ def test_gradients_of_features_and_task_loss_reach_the_image(scenes: Dataset) ->
     network = MaskRcnn(width=8).eval().requires_grad_(False)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     picture = scenes.pictures[0]
-    image = image_tensor(read_image(picture.path)).requires_grad_()
+    image = images_tensor([read_image(picture.path)]).requires_grad_()
     objects = Objects.of(scenes.instances(picture), CATEGORIES, (256, 512))
 
     (gradient,) = torch.autograd.grad(network.stride16_features(image).sum(), image)
