@@ -57,6 +57,11 @@ class GroundTruth:
         self.instances = {category.id: counted.count(category.id) for category in self.categories}
         """Number of instances of each class, by its id; ignored ones are not counted."""
 
+    @property
+    def annotations(self) -> Mapping[str, Any]:
+        """Images, categories and annotations in COCO's format, masks run-length encoded."""
+        return self._coco.dataset
+
     def average_precision(self, detections: Mapping[int, Sequence[Detection]]) -> AveragePrecision:
         """AP of the masks over IoU 0.50:0.05:0.95, at most 100 detections an image.
 

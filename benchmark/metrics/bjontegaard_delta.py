@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import bjontegaard
 import numpy as np
+from bjontegaard.interpolation import interpolate
 from numpy.typing import NDArray
 
 METHODS = ("akima", "pchip", "cubic")
@@ -77,6 +78,35 @@ class RelativeCurveDifference:
 
     quality: NDArray[np.float64]
     percent: NDArray[np.float64]
+
+
+class AkimaCurve:
+    """A curve that is interpolated once, to be compared with many others.
+
+    Args:
+        points: in any order; those that `delta_rate` leaves out are left out.
+    """
+
+    def __init__(self, points: Sequence[Point]) -> None:
+        rising = _rising(points)
+        self._quality = np.array([point.quality for point in rising])
+        log_rate = np.log10([point.bpp for point in rising])
+        enough = len(rising) >= _FEWEST_POINTS["akima"]
+        self._log_rate = interpolate(self._quality, log_rate, "akima") if enough else None
+
+    def log_difference(self, anchor: AkimaCurve) -> float:
+        """The mean of log10 of this curve's rate relative to the anchor's, at equal quality.
+
+        `delta_rate` is 100 * (10 ** difference - 1). NaN where there is none.
+        """
+        if self._log_rate is None or anchor._log_rate is None:
+            return math.nan
+        lowest = max(self._quality[0], anchor._quality[0])
+        highest = min(self._quality[-1], anchor._quality[-1])
+        if lowest >= highest:
+            return math.nan
+        own, others = (its.integrate(lowest, highest) for its in (self._log_rate, anchor._log_rate))
+        return float(own - others) / (highest - lowest)
 
 
 def delta_rate(codec: Sequence[Point], anchor: Sequence[Point], method: str = "akima") -> DeltaRate:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval, Params
 
-from benchmark.metrics.bjontegaard_delta import Point, delta_rate
+from benchmark.metrics.bjontegaard_delta import AkimaCurve, Point
 
 RESAMPLES = 1000
 _INTERVAL = (2.5, 97.5)
@@ -34,8 +34,7 @@ _PARAMETERS = Params("segm")
 _RECALLS = _PARAMETERS.recThrs
 _IOUS = len(_PARAMETERS.iouThrs)
 
-_DELTA_COLUMNS = ["codec", "anchor", "quality", "method"]
-_DELTA_COLUMNS += ["bd_rate", "bd_rate_low", "bd_rate_high", "undefined"]
+_DELTA_COLUMNS = ["codec", "anchor", "bd_rate", "bd_rate_low", "bd_rate_high", "undefined"]
 
 Counts = NDArray[np.int64]
 """How often a resample holds each image, of shape images x resamples."""
@@ -95,29 +94,6 @@ class Matches:
     right: NDArray[np.bool_]
     ignored: NDArray[np.bool_]
     instances: NDArray[np.int64]
-
-
-def bootstrap(
-    truth: Mapping[str, Any],
-    rate_points: Iterable[RatePoint],
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-    jobs: int = 1,
-) -> list[Resampled]:
-    """All rate points in the same resamples of the images.
-
-    Args:
-        truth: the instances in COCO's annotation format with encoded masks; its images are those
-            that are drawn from.
-        rate_points: may be a generator: it is read as the work goes on.
-        resamples: how many are drawn.
-        seed: of the draws.
-        jobs: processes to use.
-    """
-    counts = draw(len(truth["images"]), resamples, seed)
-    work = (joblib.delayed(resample)(truth, rate_point, counts) for rate_point in rate_points)
-    return list(joblib.Parallel(n_jobs=jobs, pre_dispatch="2*n_jobs")(work))
 
 
 def draw(images: int, resamples: int, seed: int) -> Counts:
@@ -206,52 +182,43 @@ def intervals(points: Sequence[Resampled]) -> pd.DataFrame:
     )
 
 
-def delta_intervals(
-    points: Sequence[Resampled], anchor: str, method: str = "akima"
-) -> pd.DataFrame:
-    """The 95 % percentile intervals of the Bjontegaard delta rates at equal wAP.
+def delta_intervals(points: Sequence[Resampled]) -> pd.DataFrame:
+    """The 95 % percentile intervals of all codecs' Bjontegaard delta rates against one another.
 
-    Columns: codec, anchor, quality (wap), method, bd_rate, bd_rate_low, bd_rate_high (percent),
-    undefined (the part of the resamples without a delta rate, 0 to 1; the interval is that of the
-    others).
+    The deltas are at equal wAP, with Akima's interpolation.
+
+    Columns: codec, anchor, bd_rate, bd_rate_low, bd_rate_high (percent), undefined (the part of
+    the resamples without a delta rate, 0 to 1; the interval is that of the others).
 
     Args:
-        points: the rate points of all codecs, of the same resamples.
-        anchor: the codec that the others are compared with.
-        method: an interpolation of `benchmark.metrics.bjontegaard_delta`.
+        points: the rate points of all codecs, of the same resamples; a codec with one rate point
+            is left out.
     """
     codecs: dict[str, list[Resampled]] = {}
     for point in points:
         codecs.setdefault(point.codec, []).append(point)
+    curves = {codec: _curves(its) for codec, its in codecs.items() if len(its) > 1}
     rows = []
-    for codec, its_points in codecs.items():
-        if codec == anchor or anchor not in codecs or min(len(its_points), len(codecs[anchor])) < 2:
-            continue
-        deltas = _delta_rates(its_points, codecs[anchor], method)
-        rows.append(
-            {
-                **{"codec": codec, "anchor": anchor, "quality": "wap", "method": method},
-                **_interval("bd_rate", deltas),
-                "undefined": float(np.isnan(deltas[1:]).mean()),
-            }
-        )
+    for first, second in itertools.combinations(curves, 2):
+        pairs = zip(curves[first], curves[second], strict=True)
+        difference = np.array([one.log_difference(other) for one, other in pairs], np.float64)
+        for codec, anchor, sign in ((first, second, 1), (second, first, -1)):
+            deltas = 100 * (10.0 ** (sign * difference) - 1)
+            rows.append(
+                {
+                    **{"codec": codec, "anchor": anchor, **_interval("bd_rate", deltas)},
+                    "undefined": float(np.isnan(deltas[1:]).mean()),
+                }
+            )
     return pd.DataFrame(rows, columns=_DELTA_COLUMNS)
 
 
-def _delta_rates(
-    codec: Sequence[Resampled], anchor: Sequence[Resampled], method: str
-) -> NDArray[np.float64]:
-    """The delta rate in percent of each resample."""
-    curves = zip(_curves(codec), _curves(anchor), strict=True)
-    return np.array([delta_rate(its, the_anchors, method).percent for its, the_anchors in curves])
-
-
-def _curves(points: Sequence[Resampled]) -> list[list[Point]]:
-    """A codec's rate points in each resample."""
+def _curves(points: Sequence[Resampled]) -> list[AkimaCurve]:
+    """A codec's curve in each resample."""
     bpp, wap = (
         np.array([getattr(point, name) for point in points]).T.tolist() for name in ("bpp", "wap")
     )
-    return [list(map(Point, *values)) for values in zip(bpp, wap, strict=True)]
+    return [AkimaCurve(list(map(Point, *values))) for values in zip(bpp, wap, strict=True)]
 
 
 def _interval(name: str, values: NDArray[np.float64]) -> dict[str, float]:

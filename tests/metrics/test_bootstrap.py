@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import io
+import itertools
 import math
 import time
 
@@ -17,7 +18,6 @@ from benchmark.metrics.bootstrap import (
     RatePoint,
     Resampled,
     average_precisions,
-    bootstrap,
     delta_intervals,
     draw,
     intervals,
@@ -97,7 +97,7 @@ def copied(entries, copies):
     ]
 
 
-def directly(truth, detections, counts):
+def directly(truth, detections, counts, classes=CLASSES):
     """wAP and AP50 of one resample: pycocotools on a data set that holds the copies."""
     ids = sorted(image["id"] for image in truth["images"])
     first = np.cumsum(counts) - counts + 1
@@ -120,7 +120,7 @@ def directly(truth, detections, counts):
     numbers = np.array(
         [
             sum(a["category_id"] == label and not a["iscrowd"] for a in annotations)
-            for label in CLASSES
+            for label in classes
         ]
     )
     present = np.flatnonzero(numbers)
@@ -211,17 +211,37 @@ def test_the_rate_of_a_resample_is_the_mean_over_its_images():
     assert found.bpp[0] == pytest.approx(np.mean(list(point.bpp.values())))
 
 
-def test_codecs_are_paired_and_the_processes_do_not_matter():
+def test_codecs_are_paired():
     truth = drawn_truth()
-    points = bootstrap(truth, curves(truth), resamples=50, seed=1, jobs=2)
-    table = delta_intervals(points, "first")
-    (row,) = table.to_dict("records")
-    assert row["codec"] == "second"
-    assert [row[name] for name in ("bd_rate", "bd_rate_low", "bd_rate_high")] == pytest.approx(
-        [-50] * 3
-    )
-    alone = intervals(bootstrap(truth, curves(truth), resamples=50, seed=1))
-    assert alone.equals(intervals(points))
+    counts = draw(12, 50, seed=1)
+    points = [resample(truth, point, counts) for point in curves(truth)]
+    table = delta_intervals(points).set_index(["codec", "anchor"])
+    for codec, anchor, delta in (("second", "first", -50), ("first", "second", 100)):
+        row = table.loc[(codec, anchor)]
+        assert row[["bd_rate", "bd_rate_low", "bd_rate_high"]].tolist() == pytest.approx(
+            [delta] * 3
+        )
+
+
+def test_a_delta_of_a_resample_is_the_delta_rate_of_its_curves():
+    """Also where points are not monotone, and where the curves share nothing."""
+    random = np.random.default_rng(5)
+    points = []
+    for codec, number in itertools.product("ab", range(1, 6)):
+        bpp, wap = number * random.uniform(0.5, 1, 40), 10 * number * random.uniform(0.5, 1, 40)
+        away = 20 * (np.arange(40) % 4) if codec == "b" else 0
+        points.append(Resampled(codec, str(number), bpp, wap + away, wap))
+    deltas = [
+        delta_rate(*([Point(p.bpp[n], p.wap[n]) for p in points if p.codec == c] for c in "ba"))
+        for n in range(40)
+    ]
+    percent = np.array([delta.percent for delta in deltas])
+    row = delta_intervals(points).set_index("codec").loc["b"]
+    assert 0 < row["undefined"] == np.isnan(percent[1:]).mean() < 0.9
+    assert any("not monotone" in delta.note for delta in deltas)
+    assert row["bd_rate"] == pytest.approx(percent[0], nan_ok=True)
+    assert row["bd_rate_low"] == pytest.approx(np.nanpercentile(percent[1:], 2.5))
+    assert row["bd_rate_high"] == pytest.approx(np.nanpercentile(percent[1:], 97.5))
 
 
 def test_an_interval_holds_95_percent_of_the_resamples():
@@ -238,32 +258,45 @@ def test_resamples_without_a_delta_rate_are_counted():
 
     points = [point("a", 1.0, 10, 10, 10), point("a", 2.0, 20, 20, 20)]
     points += [point("b", 1.0, 12, 30, 12), point("b", 2.0, 22, 40, 22)]
-    (row,) = delta_intervals(points, "a").to_dict("records")
+    row = delta_intervals(points).set_index("codec").loc["b"]
     assert row["undefined"] == 0.5
     curve_a, curve_b = [Point(1, 10), Point(2, 20)], [Point(1, 12), Point(2, 22)]
-    assert row["bd_rate"] == row["bd_rate_low"] == delta_rate(curve_b, curve_a).percent
+    expected = delta_rate(curve_b, curve_a).percent
+    assert [row["bd_rate"], row["bd_rate_low"]] == pytest.approx([expected] * 2)
     assert not math.isnan(row["bd_rate_high"])
-    assert delta_intervals(points, "other").empty
 
 
 @pytest.mark.long
 def test_a_whole_validation_split_takes_less_than_two_minutes_on_one_core():
-    """500 images of 2048 x 1024 with about 20 instances and 25 detections, 40 rate points."""
+    """500 images of 2048 x 1024 with about 20 instances and 25 detections, 8 codecs x 5 points."""
     size = (1024, 2048)
     labels = (24, 25, 26, 27, 28, 31, 32, 33)
     truth = drawn_truth(500, size=size, classes=labels, instances=20)
     detections = drawn_detections(truth, decimals=6, size=size)
-    bpp = {image["id"]: 1.0 + image["id"] / 9999 for image in truth["images"]}
-    points = (
-        RatePoint(f"codec{codec}", f"rate{rate}", detections[500 * rate :], bpp)
-        for codec in range(8)
-        for rate in range(5)
-    )
+    random = np.random.default_rng(2)
+    kept = random.random((8, len(detections)))
+
+    def points():
+        """The more bits, the more of the detections are found."""
+        for codec in range(8):
+            for rate in range(5):
+                found = [
+                    d for d, k in zip(detections, kept[codec], strict=True) if k < (rate + 5) / 9
+                ]
+                bpp = {image["id"]: 2**rate + image["id"] / 9999 for image in truth["images"]}
+                yield RatePoint(f"codec{codec}", f"rate{rate}", found, bpp)
+
+    counts = draw(500, 1000, seed=0)
     started = time.process_time()
-    resampled = bootstrap(truth, points)
+    resampled = [resample(truth, point, counts) for point in points()]
     drawn = time.process_time()
-    table = delta_intervals(resampled, "codec0")
+    table = delta_intervals(resampled)
     done = time.process_time()
     print(f"{drawn - started:.1f} s for the rate points, {done - drawn:.1f} s for the deltas")
-    assert len(table) == 7
+    assert len(table) == 8 * 7
+    assert not table["undefined"].any()
     assert done - started < 120
+    point, found = next(points()), resampled[0]
+    for column in (1, 500, 1000):
+        wap, ap50 = directly(truth, point.detections, counts[:, column], labels)
+        assert (found.wap[column], found.ap50[column]) == pytest.approx((wap, ap50), abs=1e-9)
