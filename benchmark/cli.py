@@ -163,6 +163,7 @@ def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "detections; default: the run's own",
     )
     report.add_argument("--anchor", default="vtm", help="codec that others are compared to (vtm)")
+    _add_external(report)
     report.set_defaults(command=_report)
 
 
@@ -183,7 +184,19 @@ def _add_figures(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--rates", nargs="+", default=[], metavar="POINT", help="rate points of the masks"
     )
     figures.add_argument("--anchor", default="vtm", help="codec that others are compared to (vtm)")
+    _add_external(figures)
     figures.set_defaults(command=_figures)
+
+
+def _add_external(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--external",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="a curve from elsewhere to draw too: CompressAI's JSON, or CSV with bpp and wap; "
+        "may be repeated",
+    )
 
 
 def _add_codecs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -245,14 +258,14 @@ def _experiment(options: argparse.Namespace) -> Experiment:
     from benchmark.experiment import Experiment
 
     preset = PRESETS.get(options.preset)
-    codecs = options.codecs or (preset and preset.codecs)
+    codecs = options.codecs or (preset.codecs if preset else None)
     codec_options = _codec_options(options.option)
     if options.checkpoints:
         for name in codecs or find_codecs():
             if takes_option(name, "checkpoints"):
                 codec_options.setdefault(name, {})["checkpoints"] = options.checkpoints
     rates = options.rates or [
-        rate for rate in (preset.rates if preset else ()) if rate.split(":")[0] in codecs
+        rate for rate in (preset.rates if preset else ()) if rate.split(":")[0] in (codecs or ())
     ]
     return Experiment(
         dataset=options.dataset,
@@ -270,7 +283,7 @@ def _experiment(options: argparse.Namespace) -> Experiment:
 def _report(options: argparse.Namespace) -> int:
     from benchmark.experiment import show_run
 
-    show_run(options.run, options.anchor, options.ap)
+    show_run(options.run, options.anchor, options.ap, options.external)
     return 0
 
 
@@ -284,6 +297,7 @@ def _figures(options: argparse.Namespace) -> int:
         codecs=options.codecs,
         rates=options.rates,
         anchor=options.anchor,
+        external=options.external,
     )
     for path in drawn:
         print(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
 import time
@@ -18,13 +19,26 @@ from benchmark.codec import Codec, CodecUnavailable, find_codecs, open_codec
 from benchmark.datasets import open_dataset
 from benchmark.datasets.dataset import Dataset, Picture, fingerprint
 from benchmark.errors import UsageError
+from benchmark.interchange.compressai_json import compressai_results
+from benchmark.interchange.external import external_curves
+from benchmark.interchange.latex import delta_rate_table
 from benchmark.machine import machine, versions
+from benchmark.metrics.bootstrap import Resampled
 from benchmark.plan import Plan, extrapolated
 from benchmark.report.curves import draw_curves, render
 from benchmark.report.gallery import make_gallery
 from benchmark.report.html import html_report
 from benchmark.report.published import published_run, with_published_anchor
-from benchmark.report.summary import check_ap, delta_rates, summarize, with_average_precisions
+from benchmark.report.summary import (
+    all_delta_rates,
+    ap_name,
+    bootstrapped,
+    check_ap,
+    curves,
+    summarize,
+    with_average_precisions,
+    with_intervals,
+)
 from benchmark.report.text import delta_rates_text, summary_text
 from benchmark.run import CodecChoice, Encoded, Job, Progress, carry_out, plan_jobs
 from benchmark.runner import Runner, open_runner
@@ -100,11 +114,19 @@ def run_experiment(experiment: Experiment, out: Path, runner_spec: str, jobs: in
         summary = summarize(its.folder, records, its.dataset, its.pictures, its.runner, ap=its.ap)
         _print_progress(progress, time.perf_counter() - started)
         if not summary.empty:
-            summary, published = with_published_anchor(
-                *(summary, experiment.anchor, its.manifest),
-                *(its.dataset, its.pictures, its.runner, its.ap),
+            summary = with_published_anchor(
+                summary,
+                experiment.anchor,
+                its.manifest,
+                its.dataset,
+                its.pictures,
+                its.runner,
+                its.ap,
             )
-            _write_tables(its.folder, summary, experiment.anchor, published)
+            resampled = bootstrapped(
+                summary, _folders(its.folder), its.dataset, its.pictures, its.runner
+            )
+            _write_tables(its.folder, summary, experiment.anchor, resampled)
     return sum(map(len, progress.failures.values()))
 
 
@@ -168,7 +190,7 @@ def _prepare(experiment: Experiment, out: Path, runner_spec: str, jobs: int | No
 _Opened = TypeVar("_Opened")
 
 
-def show_run(path: Path, anchor: str, ap: str | None) -> None:
+def show_run(path: Path, anchor: str, ap: str | None, external: Sequence[str] = ()) -> None:
     """Prints a run's tables again, and draws its curves and report again.
 
     Args:
@@ -176,9 +198,11 @@ def show_run(path: Path, anchor: str, ap: str | None) -> None:
         anchor: codec that the others are compared to.
         ap: whose average precision is shown, coco or cityscapes; None for the run's own. Another
             one is computed from the run's detections, and the run folder then holds it.
+        external: curves from elsewhere, NAME=FILE, that are drawn with the run's own.
 
     Raises:
-        UsageError: if there is no finished run, or this AP cannot be computed for it.
+        UsageError: if there is no finished run, this AP cannot be computed for it, or an external
+            file holds no curve.
     """
     folder = RunFolder(path)
     if not (path / "summary.csv").is_file():
@@ -187,17 +211,36 @@ def show_run(path: Path, anchor: str, ap: str | None) -> None:
     ap = ap or manifest.get("ap", "coco")
     with folder.locked():
         summary = pd.read_csv(path / "summary.csv", float_precision="round_trip")
+        drawn = external_curves(external, sorted(set(summary["codec"])))
+        runner = open_runner("local", None)
         if ap and ("ap" not in summary or set(summary["ap"]) != {ap}):
-            summary = _judged_again(folder, manifest, summary, ap)
+            dataset, pictures = _same_dataset(folder, manifest, summary, ap)
+            summary = _judged_again(folder, summary, dataset, pictures, runner, ap)
         folder.write_manifest({**manifest, "ap": ap})
-        published = set(summary.loc[summary["source"] == "published", "codec"])
-        _write_tables(folder, summary, anchor, published)
+        resampled: list[Resampled] = []
+        if ap == "coco":
+            try:
+                dataset, pictures = _same_dataset(folder, manifest, summary, ap)
+            except UsageError as error:
+                print(f"without bootstrap intervals: {error}", file=sys.stderr)
+            else:
+                resampled = bootstrapped(summary, _folders(folder), dataset, pictures, runner)
+        _write_tables(folder, summary, anchor, resampled, drawn)
 
 
-def _judged_again(
+def _folders(folder: RunFolder) -> dict[str, RunFolder]:
+    """Where the lines of a run's summary come from, by their source."""
+    return {"measured": folder, "published": published_run()}
+
+
+def _same_dataset(
     folder: RunFolder, manifest: Mapping[str, Any], summary: pd.DataFrame, ap: str
-) -> pd.DataFrame:
-    """The summary of a run with another kind of average precision, from the same detections."""
+) -> tuple[Dataset, Sequence[Picture]]:
+    """The data set of a run, and the images that its summary is over.
+
+    Raises:
+        UsageError: if they cannot be had as they were, or this AP has no meaning on them.
+    """
     if not manifest["analysis"]["spec"]:
         raise UsageError(f"{folder.path} was made without an analysis network: it has no AP")
     spec = manifest["dataset"]["spec"]
@@ -210,13 +253,27 @@ def _judged_again(
                 f"image {name} of {spec}, or its annotations, are not those that {folder.path} "
                 "was made with: bring back the data set as it was"
             )
-    folders = {"measured": folder, "published": published_run()}
-    runner = open_runner("local", None)
+    return dataset, pictures
+
+
+def _judged_again(
+    folder: RunFolder,
+    summary: pd.DataFrame,
+    dataset: Dataset,
+    pictures: Sequence[Picture],
+    runner: Runner,
+    ap: str,
+) -> pd.DataFrame:
+    """The summary of a run with another kind of average precision, from the same detections.
+
+    The intervals of the former one are gone.
+    """
+    folders = _folders(folder)
     parts = [
         with_average_precisions(lines, folders[str(source)], dataset, pictures, runner, ap)
         for source, lines in summary.groupby("source", sort=False)
     ]
-    return pd.concat(parts).sort_index()
+    return pd.concat(parts).sort_index().assign(wap_low=math.nan, wap_high=math.nan)
 
 
 def _choose_codecs(experiment: Experiment) -> list[tuple[CodecChoice, Codec]]:
@@ -386,20 +443,31 @@ def _print_progress(progress: Progress, wall_s: float) -> None:
 
 
 def _write_tables(
-    folder: RunFolder, summary: pd.DataFrame, anchor: str, published: set[str]
+    folder: RunFolder,
+    summary: pd.DataFrame,
+    anchor: str,
+    resampled: Sequence[Resampled],
+    external: Sequence[pd.DataFrame] = (),
 ) -> None:
-    deltas = delta_rates(summary, anchor)
+    summary = with_intervals(summary, resampled)
+    deltas = all_delta_rates(summary, list(curves(summary)), resampled)
+    shown = deltas[deltas["anchor"] == anchor]
     folder.write_file("summary.csv", summary.to_csv(index=False).encode())
-    folder.write_file("bd_rate.csv", deltas.to_csv(index=False).encode())
-    curves = draw_curves(summary, published)
+    folder.write_file("bd_rate.csv", shown.to_csv(index=False).encode())
+    folder.write_file("bd_rate.tex", delta_rate_table(shown, anchor, ap_name(summary)).encode())
+    several = summary[summary["codec"].isin(list(curves(summary)))]
+    for codec, content in compressai_results(several, folder.manifest()["command"]).items():
+        folder.write_file(f"compressai/{codec}.json", content.encode())
+    drawn = pd.concat([summary, *external], ignore_index=True)
+    figure = draw_curves(drawn)
     for kind in ("svg", "png"):
-        folder.write_file(f"curves.{kind}", render(curves, kind))
+        folder.write_file(f"curves.{kind}", render(figure, kind))
     page = html_report(
-        *(folder.manifest(), summary, deltas, render(curves, "svg")),
+        *(folder.manifest(), drawn, deltas, anchor, render(figure, "svg")),
         *(folder.records(), make_gallery(folder, summary)),
     )
     folder.write_file("report.html", page)
-    print(summary_text(summary), delta_rates_text(deltas, anchor), sep="\n\n")
-    if published:
+    print(summary_text(summary), delta_rates_text(shown, anchor), sep="\n\n")
+    if published := sorted(set(summary.loc[summary["source"] == "published", "codec"])):
         print(f"{', '.join(published)}: the published curve, not measured in this run.")
     print(f"\nCurves: {folder.path}/curves.svg and .png, report: {folder.path}/report.html")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,8 +11,15 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from benchmark.figures.style import ONE_COLUMN, TWO_COLUMNS, LineStyle, line_styles
-from benchmark.metrics.bjontegaard_delta import Point, relative_curve_difference
-from benchmark.report.summary import QUALITIES, ap_name
+from benchmark.metrics.bjontegaard_delta import relative_curve_difference
+from benchmark.report.summary import (
+    QUALITIES,
+    ap_name,
+    curve_label,
+    curves,
+    is_external,
+    points,
+)
 
 _QUALITY_NAMES = {"wap": "wAP ({ap}) / %", "psnr": "PSNR / dB"}
 _TICKS = (-87.5, -75, -50, 0, 100, 300, 700, 1500)
@@ -20,17 +29,21 @@ _LEGEND_COLUMNS, _MOST_COLUMNS = 3, 7
 def draw_wap_curves(summary: pd.DataFrame) -> Figure:
     """wAP against the rate, a curve a codec; a line for one with a single rate point.
 
+    Curves from elsewhere are dashed, with open marks.
+
     Args:
-        summary: as in ``summary.csv``.
+        summary: as in ``summary.csv``, perhaps with external curves.
     """
-    curves = _curves(summary)
-    styles = line_styles(list(curves))
-    rows = -(-(len(curves) + 2) // _LEGEND_COLUMNS)
+    drawn = curves(summary)
+    styles = line_styles(list(drawn))
+    rows = -(-(len(drawn) + 2) // _LEGEND_COLUMNS)
     figure = Figure(figsize=(ONE_COLUMN, 2.4 + 0.16 * rows), layout="constrained")
     axes = figure.subplots()
-    for codec, lines in curves.items():
-        label = f"{codec} (published)" if "published" in set(lines["source"]) else codec
-        axes.plot(lines["bpp"], lines["wap"], label=label, **vars(styles[codec]))
+    for codec, lines in drawn.items():
+        style: dict[str, Any] = dict(vars(styles[codec]))
+        if is_external(lines):
+            style |= {"linestyle": "--", "markerfacecolor": "none"}
+        axes.plot(lines["bpp"], lines["wap"], label=curve_label(lines), **style)
     for (codec, lines), dashes in zip(_single_points(summary).items(), ("--", ":"), strict=False):
         axes.axhline(lines["wap"].iloc[0], color="0.35", lw=0.8, ls=dashes, label=codec)
     axes.set_xscale("log")
@@ -51,18 +64,18 @@ def draw_relative_curve_differences(summary: pd.DataFrame, anchor: str) -> Figur
         summary: as in ``summary.csv``; it holds a curve of the anchor.
         anchor: the codec that the others are compared to.
     """
-    curves = _curves(summary)
-    styles = line_styles(list(curves))
+    lines = curves(summary)
+    styles = line_styles(list(lines))
     qualities = [quality for quality in QUALITIES if summary[quality].notna().any()]
-    columns = -(-len(curves) // -(-len(curves) // _MOST_COLUMNS))
-    rows = -(-len(curves) // columns)
+    columns = -(-len(lines) // -(-len(lines) // _MOST_COLUMNS))
+    rows = -(-len(lines) // columns)
     figure = Figure(figsize=(TWO_COLUMNS, 2.4 + 0.16 * rows), layout="constrained")
     panels = figure.subplots(1, len(qualities), squeeze=False)[0]
     drawn = [0.0]
     for axes, quality in zip(panels, qualities, strict=True):
-        for codec, lines in curves.items():
+        for codec, its in lines.items():
             if codec != anchor:
-                drawn += _draw_difference(axes, lines, curves[anchor], quality, styles[codec])
+                drawn += _draw_difference(axes, its, lines[anchor], quality, styles[codec])
         axes.axhline(0, label=f"{anchor} (anchor)", color="0.2", lw=0.8)
         axes.set_yscale("function", functions=(_to_doublings, _from_doublings))
         axes.set_yticks(_TICKS, [f"{tick:+g}" if tick else "0" for tick in _TICKS])
@@ -80,7 +93,7 @@ def _draw_difference(
     axes: Axes, lines: pd.DataFrame, anchor: pd.DataFrame, quality: str, style: LineStyle
 ) -> list[float]:
     """Draws a curve; the values that it reaches."""
-    difference = relative_curve_difference(_points(lines, quality), _points(anchor, quality))
+    difference = relative_curve_difference(points(lines, quality), points(anchor, quality))
     axes.plot(
         difference.quality,
         difference.percent,
@@ -98,14 +111,6 @@ def _to_doublings(percent: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _from_doublings(doublings: NDArray[np.float64]) -> NDArray[np.float64]:
     return 100 * (2.0**doublings - 1)
-
-
-def _points(lines: pd.DataFrame, quality: str) -> list[Point]:
-    return [Point(*values) for values in zip(lines["bpp"], lines[quality], strict=True)]
-
-
-def _curves(summary: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    return {str(codec): lines for codec, lines in summary.groupby("codec") if len(lines) > 1}
 
 
 def _single_points(summary: pd.DataFrame) -> dict[str, pd.DataFrame]:

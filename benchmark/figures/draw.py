@@ -18,6 +18,7 @@ from benchmark.figures.explanation import Explainable, Explanation
 from benchmark.figures.laplace import choose_element, draw_laplace
 from benchmark.figures.pictures import NotAvailable, RunPictures, first_line
 from benchmark.figures.style import paper_style, save
+from benchmark.interchange.external import external_curves
 from benchmark.store import UNCOMPRESSED, Record, RunFolder
 
 _MOST_MAPS = 4
@@ -32,6 +33,7 @@ def draw_figures(
     codecs: Sequence[str] | None = None,
     rates: Sequence[str] = (),
     anchor: str = "vtm",
+    external: Sequence[str] = (),
 ) -> list[Path]:
     """Draws the figures of a run as SVG, PDF and PNG; what cannot be drawn is named on stderr.
 
@@ -46,15 +48,17 @@ def draw_figures(
             for eight of them.
         rates: the rate points whose alpha is shown, by name; none for up to four of each codec's.
         anchor: the codec that the others are compared to.
+        external: curves from elsewhere, NAME=FILE, that are drawn in ``wap-curves``.
 
     Returns:
         The files.
 
     Raises:
-        UsageError: if the folder holds no finished run, or not that image or those codecs.
+        UsageError: if the folder holds no finished run, or not that image or those codecs, or an
+            external file no curve.
     """
     summary = _summary(run, codecs, anchor)
-    figures = [_curves(summary, anchor)]
+    figures = [_curves(summary, anchor, external_curves(external, sorted(set(summary["codec"]))))]
     try:
         pictures = RunPictures(RunFolder(run))
     except UsageError as error:
@@ -66,9 +70,12 @@ def draw_figures(
         return [path for its in figures for name, figure in its for path in save(figure, out, name)]
 
 
-def _curves(summary: pd.DataFrame, anchor: str) -> Iterator[tuple[str, Figure]]:
+def _curves(
+    summary: pd.DataFrame, anchor: str, external: Sequence[pd.DataFrame]
+) -> Iterator[tuple[str, Figure]]:
     if summary["wap"].notna().any():
-        yield "wap-curves", draw_wap_curves(summary)
+        with_wap = [curve for curve in external if curve["wap"].notna().any()]
+        yield "wap-curves", draw_wap_curves(pd.concat([summary, *with_wap]))
     else:
         _say("no wAP curves: the run has no analysis network")
     if (summary["codec"] == anchor).sum() > 1:

@@ -6,6 +6,8 @@ import json
 
 import pandas as pd
 
+from benchmark.report.summary import curve_label
+
 METRICS = {
     "bpp": "bpp",
     "psnr": "psnr-rgb",
@@ -32,7 +34,7 @@ def compressai_results(summary: pd.DataFrame, description: str) -> dict[str, str
     return {
         str(codec): json.dumps(
             {
-                "name": str(codec),
+                "name": curve_label(lines),
                 "description": description,
                 "results": _results(lines.sort_values("bpp")),
             },

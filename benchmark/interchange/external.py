@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,7 @@ import pandas as pd
 
 from benchmark.errors import UsageError
 from benchmark.interchange.compressai_json import METRICS
-
-EXTERNAL = "external"
-"""What the column ``source`` holds for curves from elsewhere."""
+from benchmark.report.summary import EXTERNAL
 
 _LARGEST = {"bpp": math.inf, "psnr": math.inf, "ms_ssim": 1, "wap": 100, "ap50": 100}
 """The columns that are read, and the largest value of each."""
@@ -23,6 +21,31 @@ _LARGEST = {"bpp": math.inf, "psnr": math.inf, "ms_ssim": 1, "wap": 100, "ap50":
 _JSON_NAMES = {name: column for column, name in METRICS.items() if column in _LARGEST}
 _JSON_NAMES |= {"psnr": "psnr", "ms-ssim": "ms_ssim"}
 _QUALITIES = ("wap", "psnr")
+
+
+def external_curves(specs: Sequence[str], taken: Sequence[str]) -> list[pd.DataFrame]:
+    """The curves that ``--external NAME=FILE`` asks for, as `read_curve` reads them.
+
+    Args:
+        specs: NAME=FILE; a curve gets this name.
+        taken: names that curves have already.
+
+    Raises:
+        UsageError: if one is not of that form, has a name that is taken, or its file holds no
+            curve.
+    """
+    curves: dict[str, pd.DataFrame] = {}
+    for spec in specs:
+        name, equals, file = spec.partition("=")
+        if not (name and equals and file):
+            raise UsageError(f"--external {spec} is not of the form NAME=FILE")
+        if name in (*taken, *curves):
+            raise UsageError(f"--external {spec}: there is a curve {name} already: rename it")
+        curve = read_curve(Path(file))
+        if len(curve) < 2:
+            raise UsageError(f"{file} holds a single point: a curve needs two")
+        curves[name] = curve.assign(codec=name)
+    return list(curves.values())
 
 
 def read_curve(file: Path) -> pd.DataFrame:

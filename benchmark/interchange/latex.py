@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from benchmark.errors import UsageError
+from benchmark.report.summary import remarks
 
 _METHODS = {"akima": "Akima", "pchip": "PCHIP", "cubic": "cubic"}
 _QUALITIES = {"wap": "wAP", "psnr": "PSNR"}
@@ -29,33 +30,31 @@ def escape(text: str) -> str:
     return text.translate(_ESCAPES)
 
 
-def delta_rate_table(deltas: pd.DataFrame, ap: str, method: str = "akima") -> str:
-    """The Bjontegaard delta rates, a line a codec; what makes one doubtful stands below.
+def delta_rate_table(deltas: pd.DataFrame, anchor: str, ap: str, method: str = "akima") -> str:
+    """The Bjontegaard delta rates and their uncertainties, a line a codec.
+
+    What makes one doubtful stands below. Where the anchor has no curve, a comment says so.
 
     Args:
         deltas: as `benchmark.report.summary.delta_rates` makes it, or as ``bd_rate.csv`` is read.
+        anchor: the codec that the others are compared to.
         ap: whose average precision wAP rests on, for the caption: COCO or Cityscapes.
         method: the interpolation.
-
-    Raises:
-        UsageError: if there are no deltas of that interpolation, or those against several anchors.
     """
-    deltas = deltas[deltas["method"] == method]
-    anchors = deltas["anchor"].unique()
-    if len(anchors) != 1:
-        named = " and ".join(map(str, anchors)) or "none"
-        raise UsageError(f"a table of Bjontegaard deltas needs one anchor: there is {named}")
+    deltas = deltas[(deltas["method"] == method) & (deltas["anchor"] == anchor)]
+    if deltas.empty:
+        return f"% no Bjontegaard deltas: {anchor} has no curve in this run\n"
     qualities = [quality for quality in _QUALITIES if quality in set(deltas["quality"])]
     notes: dict[str, str] = {}
     rows = []
     for codec, lines in deltas.groupby("codec"):
-        by_quality = lines.set_index("quality")
-        cells = [_delta(by_quality, quality, notes) for quality in qualities]
+        by_quality = {line["quality"]: line for line in lines.to_dict("records")}
+        cells = [_delta(by_quality[quality], notes) for quality in qualities]
         rows.append([_name(codec), *cells])
     caption = (
-        f"Bj{{\\o}}ntegaard delta rates in percent against {_name(anchors[0])} "
+        f"Bj{{\\o}}ntegaard delta rates in percent against {_name(anchor)} "
         f"({_METHODS[method]} interpolation). Negative: fewer bits than the anchor. "
-        f"{_ap_sentence(ap)}"
+        f"$\\pm$: the most that a single rate point changes the delta. {_ap_sentence(ap)}"
     )
     header = ["codec", *(f"at equal {_QUALITIES[quality]}" for quality in qualities)]
     return _table(caption, "delta-rates", "l" + "r" * len(qualities), header, [rows], notes)
@@ -115,15 +114,18 @@ def _row(cells: list[str]) -> str:
     return " & ".join(cells) + r" \\"
 
 
-def _delta(by_quality: pd.DataFrame, quality: str, notes: dict[str, str]) -> str:
+def _delta(delta: Mapping[Any, Any], notes: dict[str, str]) -> str:
     """A cell; gives its note a letter if no cell before it has the same."""
-    if quality not in by_quality.index:
-        return "--"
-    line = by_quality.loc[quality]
-    cell = _number(line["bd_rate"], "${:+.1f}$")
-    if pd.isna(line["note"]) or not line["note"]:
+    if pd.isna(delta["bd_rate"]):
+        cell = "--"
+    elif pd.isna(delta["uncertainty"]):
+        cell = f"${delta['bd_rate']:+.1f}$"
+    else:
+        cell = rf"${delta['bd_rate']:+.1f} \pm {delta['uncertainty']:.1f}$"
+    remark = remarks(delta)
+    if not remark:
         return cell
-    mark = notes.setdefault(line["note"], _mark(len(notes)))
+    mark = notes.setdefault(remark, _mark(len(notes)))
     return rf"{cell}\textsuperscript{{{mark}}}"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection
 from itertools import cycle
 
 import matplotlib
@@ -11,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmark.report.summary import ap_name
+from benchmark.report.summary import ap_name, curve_label, curves, is_external
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart; grey for the pale yellow.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
@@ -19,19 +18,20 @@ _MARKERS = "osD^vPX*<>"
 _LABELS = {"wap": "wAP ({ap}) / %", "psnr": "PSNR / dB"}
 
 
-def draw_curves(summary: pd.DataFrame, published: Collection[str] = ()) -> Figure:
+def draw_curves(summary: pd.DataFrame) -> Figure:
     """wAP and PSNR against the rate: a curve a codec, a dashed line for one without a curve.
 
+    Curves from elsewhere are dashed, with open marks.
+
     Args:
-        summary: as `benchmark.report.summary.summarize` makes it.
-        published: codecs whose curve comes from the published run.
+        summary: as `with_published_anchor` leaves it, perhaps with external curves.
     """
     qualities = [quality for quality in _LABELS if summary[quality].notna().any()]
     figure = Figure(figsize=(6.2 * len(qualities), 4.6), layout="constrained")
     for axes, quality in zip(
         figure.subplots(1, len(qualities), squeeze=False)[0], qualities, strict=True
     ):
-        _draw_quality(axes, summary, quality, published)
+        _draw_quality(axes, summary, quality)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", frameon=False)
     return figure
@@ -46,20 +46,22 @@ def render(figure: Figure, kind: str) -> bytes:
     return file.getvalue()
 
 
-def _draw_quality(
-    axes: Axes, summary: pd.DataFrame, quality: str, published: Collection[str]
-) -> None:
+def _draw_quality(axes: Axes, summary: pd.DataFrame, quality: str) -> None:
     styles = zip(
         cycle(_COLOURS), cycle(_MARKERS), cycle(["-"] * len(_COLOURS) + ["--"] * len(_COLOURS))
     )
-    for codec, lines in summary.groupby("codec"):
-        if len(lines) == 1:
-            continue
-        colour, marker, line = next(styles)
-        label = f"{codec} (published)" if codec in published else str(codec)
+    for lines, (colour, marker, dashes) in zip(curves(summary).values(), styles, strict=False):
+        external = is_external(lines)
         axes.plot(
-            *(lines["bpp"], lines[quality], line),
-            **{"color": colour, "marker": marker, "ms": 4.5, "lw": 1.4, "label": label},
+            lines["bpp"],
+            lines[quality],
+            color=colour,
+            marker=marker,
+            markersize=4.5,
+            markerfacecolor="none" if external else colour,
+            linestyle="--" if external else dashes,
+            linewidth=1.4,
+            label=curve_label(lines),
         )
     if quality == "wap":
         _draw_limits(axes, summary)

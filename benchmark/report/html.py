@@ -11,19 +11,32 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from benchmark.metrics.bjontegaard_delta import Point, delta_rate
+from benchmark.metrics.bjontegaard_delta import METHODS, relative_curve_difference
 from benchmark.report.gallery import Gallery
-from benchmark.report.summary import QUALITIES, ap_name
+from benchmark.report.summary import (
+    EXTERNAL,
+    QUALITIES,
+    ap_name,
+    curve_label,
+    curves,
+    is_external,
+    is_within_uncertainty,
+    points,
+    remarks,
+)
 from benchmark.store import UNCOMPRESSED, Record
 
-_SHOWN = ("bpp", "wap", "ap50", "psnr", "ms_ssim", "encode_s", "decode_s")
+_SHOWN = ("bpp", "wap", "ap50", "psnr", "ms_ssim", "encode_s", "decode_s", "wap_low", "wap_high")
+_EVERY = 12
+"""Of the points of a relative curve difference, one in so many is drawn."""
 
 
 def html_report(
     manifest: Mapping[str, Any],
     summary: pd.DataFrame,
     deltas: pd.DataFrame,
-    curves: bytes,
+    anchor: str,
+    picture: bytes,
     records: Sequence[Record] = (),
     gallery: Gallery | None = None,
 ) -> bytes:
@@ -31,10 +44,11 @@ def html_report(
 
     Args:
         manifest: the run's ``run.json``.
-        summary: a line a rate point (`benchmark.report.summary.summarize`).
-        deltas: against the anchor that is shown first; the page holds those against all others
-            too.
-        curves: an SVG file, for readers without scripts.
+        summary: a line a rate point (`benchmark.report.summary.with_intervals`), perhaps with
+            external curves.
+        deltas: against all anchors (`benchmark.report.summary.all_delta_rates`).
+        anchor: the one that is shown first.
+        picture: the curves as an SVG file, for readers without scripts.
         records: of the run, to tell what is missing.
         gallery: pictures to compare.
     """
@@ -44,8 +58,9 @@ def html_report(
     )
     environment.filters["number"] = _number
     markup = jinja2.utils.markupsafe.Markup
-    shown = deltas[deltas["method"] == "akima"]
-    anchor = str(shown["anchor"].iloc[0]) if len(shown) else ""
+    own = summary[summary["source"] != EXTERNAL]
+    tables = {str(name): _rows(lines) for name, lines in deltas.groupby("anchor")}
+    anchor = anchor if anchor in tables else ""
     page = environment.from_string(files.joinpath("report.html.jinja").read_text()).render(
         style=markup(files.joinpath("report.css").read_text()),
         script=markup(files.joinpath("report.js").read_text()),
@@ -53,16 +68,18 @@ def html_report(
         summary=summary.to_dict("records"),
         ap=ap_name(summary),
         classes=[column for column in summary if str(column).startswith("ap_")],
+        measured=own.to_dict("records"),
         anchor=anchor,
-        deltas=_wide(shown),
+        deltas=tables.get(anchor, []),
         missing=_missing(manifest, records),
         gallery=gallery,
-        curves=markup(curves.decode().partition("?>")[2]),
+        curves=markup(picture.decode().partition("?>")[2]),
         data={
             "ap": ap_name(summary),
             "anchor": anchor,
             "curves": _curves(summary),
-            "deltas": _all_deltas(summary),
+            "deltas": tables,
+            "differences": _differences(own, list(tables)),
             "pictures": [asdict(picture) for picture in gallery.pictures] if gallery else [],
         },
     )
@@ -73,49 +90,74 @@ def _number(value: float, digits: int) -> str:
     return "-" if pd.isna(value) else f"{value:.{digits}f}"
 
 
-def _wide(deltas: pd.DataFrame) -> list[dict[str, Any]]:
-    """A row a codec, as the page's script makes them for the other anchors."""
-    rows: dict[str, dict[str, Any]] = {}
-    for line in deltas.to_dict("records"):
-        row = rows.setdefault(line["codec"], {"codec": line["codec"]})
-        row[line["quality"]] = line["bd_rate"]
-        row[f"{line['quality']}_note"] = line["note"]
-    return list(rows.values())
+def _rows(deltas: pd.DataFrame) -> list[dict[str, Any]]:
+    """A row a codec of the table of deltas against one anchor."""
+    rows = []
+    for codec, lines in deltas.groupby("codec"):
+        by_key = {(line["quality"], line["method"]): line for line in lines.to_dict("records")}
+        cells = [_cell(by_key[quality, method]) for quality in QUALITIES for method in METHODS]
+        rows.append({"codec": codec, "cells": cells})
+    return rows
 
 
-def _all_deltas(summary: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
-    """The rows of the table of deltas for each anchor."""
-    curves = {str(name): lines for name, lines in summary.groupby("codec") if len(lines) > 1}
-    tables: dict[str, list[dict[str, Any]]] = {}
-    for anchor, its in curves.items():
-        tables[anchor] = []
-        for codec, lines in curves.items():
-            row: dict[str, Any] = {"codec": codec}
-            for quality in QUALITIES if codec != anchor else ():
-                delta = delta_rate(_points(lines, quality), _points(its, quality))
-                row[quality] = _finite(delta.percent)
-                row[f"{quality}_note"] = delta.note
-            if codec != anchor:
-                tables[anchor].append(row)
-    return tables
+def _cell(delta: Mapping[Any, Any]) -> dict[str, Any]:
+    """A delta as it is shown, with what it is sorted by; doubts only of Akima's."""
+    value, details = delta["bd_rate"], []
+    known = not pd.isna(value)
+    text = f"{value:+.1f}" if known else "-"
+    if delta["method"] == "akima":
+        if known:
+            text += " ± " + _number(delta["uncertainty"], 1)
+        if not pd.isna(delta["low"]):
+            details.append(f"95 %: {delta['low']:+.1f} to {delta['high']:+.1f}")
+        details += filter(None, [remarks(delta)])
+    return {
+        "value": value if known else "-",
+        "text": text,
+        "details": details,
+        "within": delta["method"] == "akima" and is_within_uncertainty(delta),
+    }
 
 
-def _points(lines: pd.DataFrame, quality: str) -> list[Point]:
-    return [Point(*values) for values in zip(lines["bpp"], lines[quality], strict=True)]
+def _differences(
+    summary: pd.DataFrame, anchors: Sequence[str]
+) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """The relative curve differences to each anchor, at equal wAP and at equal PSNR."""
+    lines = curves(summary)
+    return {
+        anchor: {
+            quality: [
+                {"codec": codec, "points": _difference(its, lines[anchor], quality)}
+                for codec, its in lines.items()
+                if codec != anchor
+            ]
+            for quality in QUALITIES
+        }
+        for anchor in anchors
+    }
+
+
+def _difference(codec: pd.DataFrame, anchor: pd.DataFrame, quality: str) -> list[list[float]]:
+    """Pairs of a quality and a rate difference in percent."""
+    its = relative_curve_difference(points(codec, quality), points(anchor, quality))
+    drawn = [*range(0, len(its.quality), _EVERY), len(its.quality) - 1] if len(its.quality) else []
+    return [[round(float(its.quality[at]), 3), round(float(its.percent[at]), 2)] for at in drawn]
 
 
 def _curves(summary: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rate points of each codec."""
+    """The rate points of each codec; those of external curves last."""
+    groups = [(str(codec), lines) for codec, lines in summary.groupby("codec")]
     return [
         {
-            "codec": str(codec),
-            "published": "published" in set(lines["source"]),
+            "codec": codec,
+            "label": curve_label(lines),
+            "external": is_external(lines),
             "points": [
-                {"rate": line["rate_point"]} | {key: _finite(line[key]) for key in _SHOWN}
+                {"rate": line["rate_point"]} | {key: _finite(line.get(key)) for key in _SHOWN}
                 for line in lines.to_dict("records")
             ],
         }
-        for codec, lines in summary.groupby("codec")
+        for codec, lines in sorted(groups, key=lambda group: is_external(group[1]))
     ]
 
 

@@ -23,29 +23,26 @@ def with_published_anchor(
     pictures: Sequence[Picture],
     runner: Runner,
     ap: str | None,
-) -> tuple[pd.DataFrame, set[str]]:
+) -> pd.DataFrame:
     """Adds the anchor's published curve to a run that has no curve of it.
 
     The published records and detections are evaluated on the run's own images. They are taken
     only if the images and the analysis network are the same. A column ``source`` tells
     ``measured`` and ``published`` lines apart.
-
-    Returns:
-        The summary, and the names of the codecs whose curve is the published one.
     """
     summary = summary.assign(source="measured")
     if anchor in set(summary["codec"]):
-        return summary, set()
+        return summary
     published = published_run()
     if not (published.path / "run.json").is_file():
-        return summary, set()
+        return summary
     if not _same_setting(published.manifest(), manifest):
-        return summary, set()
+        return summary
     records = [record for record in published.records() if record.codec == anchor]
     lines = summarize(published, records, dataset, pictures, runner, ap=ap)
     if lines.empty:
-        return summary, set()
-    return pd.concat([summary, lines.assign(source="published")], ignore_index=True), {anchor}
+        return summary
+    return pd.concat([summary, lines.assign(source="published")], ignore_index=True)
 
 
 def published_run() -> RunFolder:

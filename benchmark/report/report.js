@@ -53,7 +53,8 @@ const curves = data.curves.filter((curve) => curve.points.length > 1);
 const levels = data.curves.filter((curve) => curve.points.length === 1);
 curves.forEach((curve, index) => {
   curve.colour = COLOURS[index % COLOURS.length];
-  curve.dash = DASHES[Math.floor(index / COLOURS.length) % DASHES.length];
+  curve.dash = curve.external ? "7 4" : DASHES[Math.floor(index / COLOURS.length) % DASHES.length];
+  curve.fill = curve.external ? "var(--paper)" : curve.colour;
   curve.mark = MARKS[index % MARKS.length];
   curve.points.sort((a, b) => a.bpp - b.bpp);
 });
@@ -85,12 +86,12 @@ function legendEntry(curve) {
     if (box.checked) hidden.delete(curve.codec);
     else hidden.add(curve.codec);
     drawCurves();
+    drawDifferences();
   });
   const swatch = drawing("svg", { width: 34, height: 14, viewBox: "-17 -7 34 14", "aria-hidden": "true" });
   swatch.append(drawing("path", { d: "M-16 0H16", stroke: curve.colour, "stroke-width": 2, "stroke-dasharray": curve.dash }));
-  if (curve.mark) swatch.append(drawing("path", { d: curve.mark, fill: curve.colour }));
-  const name = curve.codec + (curve.published ? " (published)" : "");
-  return element("li", {}, element("label", {}, box, swatch, name));
+  if (curve.mark) swatch.append(drawing("path", { d: curve.mark, fill: curve.fill, stroke: curve.colour }));
+  return element("li", {}, element("label", {}, box, swatch, curve.label));
 }
 
 let drawnWidth = 0;
@@ -107,14 +108,16 @@ function drawCurves() {
   const width = Math.max(280, drawnWidth);
   const height = Math.min(460, Math.max(280, width * 0.55));
   const space = { left: 52, right: 12, top: 12, bottom: 44 };
-  const shown = curves.filter((curve) => !hidden.has(curve.codec));
   const points = (curve) => curve.points.filter((point) => point[key] !== null);
+  const shown = curves.filter((curve) => !hidden.has(curve.codec) && points(curve).length);
   // the axes stay as they are when codecs are switched off
   const all = curves.flatMap(points);
   const lines = levels.filter((level) => !hidden.has(level.codec) && points(level).length
     && (key === "wap" || key === "ap50"));
   const rates = all.map((point) => Math.log10(point.bpp));
-  const values = [...all, ...lines.flatMap(points)].map((point) => point[key]);
+  const ends = key === "wap" ? ["wap_low", "wap", "wap_high"] : [key];
+  const values = [...all, ...lines.flatMap(points)]
+    .flatMap((point) => ends.map((end) => point[end])).filter((value) => value !== null);
   const [low, high] = [Math.min(...rates) - 0.05, Math.max(...rates) + 0.05];
   const steps = niceSteps(Math.min(...values), Math.max(...values));
   const x = (rate) => space.left + (Math.log10(rate) - low) / (high - low) * (width - space.left - space.right);
@@ -131,11 +134,18 @@ function drawCurves() {
     const path = points(curve).map((point) => `${x(point.bpp)} ${y(point[key])}`).join("L");
     svg.append(drawing("path", { d: "M" + path, fill: "none", stroke: curve.colour, "stroke-width": 2, "stroke-dasharray": curve.dash }));
   }
+  for (const curve of key === "wap" ? shown : []) {
+    for (const point of points(curve)) {
+      if (point.wap_low === null) continue;
+      const d = `M${x(point.bpp)} ${y(point.wap_low)}V${y(point.wap_high)}`;
+      svg.append(drawing("path", { class: "interval", d, stroke: curve.colour }));
+    }
+  }
   for (const curve of shown) {
     for (const point of points(curve)) {
       const place = { x: x(point.bpp), y: y(point[key]) };
       const mark = drawing("path", {
-        class: "point", d: curve.mark, fill: curve.colour, tabindex: marks.length ? -1 : 0, role: "img",
+        class: "point", d: curve.mark, fill: curve.fill, stroke: curve.colour, tabindex: marks.length ? -1 : 0, role: "img",
         transform: `translate(${place.x} ${place.y})`, "aria-label": describe(curve, point).replaceAll("\n", ", "),
       });
       const entry = { ...place, curve, point, mark };
@@ -188,8 +198,9 @@ function drawAxes(svg, { width, height, space, x, y, low, high, steps, key }) {
 }
 
 function describe(curve, point) {
-  const lines = [`${curve.codec} ${point.rate}`, `${number(point.bpp, 4)} bpp`];
+  const lines = [`${curve.label} ${point.rate}`, `${number(point.bpp, 4)} bpp`];
   if (point.wap !== null) lines.push(`wAP ${number(point.wap, 2)} %, AP50 ${number(point.ap50, 2)} %`);
+  if (point.wap_low !== null) lines.push(`95 % of wAP: ${number(point.wap_low, 2)} to ${number(point.wap_high, 2)} %`);
   lines.push(`PSNR ${number(point.psnr, 2)} dB, MS-SSIM ${number(point.ms_ssim, 4)}`);
   lines.push(`encode ${number(point.encode_s, 3)} s, decode ${number(point.decode_s, 3)} s`);
   return lines.join("\n");
@@ -258,7 +269,7 @@ function setUpSorting() {
 
 function sortRows(table, column, falling) {
   const rows = [...table.tBodies[0].rows];
-  const value = (row) => row.cells[column].textContent.trim();
+  const value = (row) => row.cells[column].dataset.value || row.cells[column].textContent.trim();
   const numeric = rows.some((row) => value(row) !== "-" && !Number.isNaN(parseFloat(value(row))))
     && rows.every((row) => value(row) === "-" || !Number.isNaN(Number(value(row))));
   rows.sort((a, b) => {
@@ -279,7 +290,11 @@ function setUpAnchors() {
   for (const anchor of anchors) select.append(new Option(anchor, anchor));
   select.value = data.anchor;
   byId("anchor-choice").hidden = false;
-  select.addEventListener("change", () => showDeltas(select.value));
+  select.addEventListener("change", () => {
+    showDeltas(select.value);
+    drawDifferences();
+  });
+  new ResizeObserver(drawDifferences).observe(byId("anchor-choice"));
 }
 
 function showDeltas(anchor) {
@@ -287,16 +302,65 @@ function showDeltas(anchor) {
   table.hidden = !anchor;
   if (byId("anchor-name")) byId("anchor-name").textContent = anchor;
   if (byId("no-anchor")) byId("no-anchor").hidden = Boolean(anchor);
-  table.tBodies[0].replaceChildren(...(data.deltas[anchor] || []).map((row) => {
-    const remarks = [["wAP", row.wap_note], ["PSNR", row.psnr_note]]
-      .filter(([, note]) => note).map(([name, note]) => `${name}: ${note}`).join("; ");
-    return element("tr", {},
-      element("td", { class: "name" }, row.codec),
-      element("td", {}, number(row.wap, 1)), element("td", {}, number(row.psnr, 1)),
-      element("td", { class: "text" }, remarks));
-  }));
+  table.tBodies[0].replaceChildren(...(data.deltas[anchor] || []).map((row) => element("tr", {},
+    element("td", { class: "name" }, row.codec),
+    ...row.cells.map((cell) => element("td", { "data-value": cell.value, class: cell.within ? "within" : "" },
+      cell.text, ...cell.details.map((detail) => element("small", {}, detail)))))));
   const sorted = table.querySelector("[aria-sort]");
   if (sorted) sortRows(table, sorted.cellIndex, sorted.getAttribute("aria-sort") === "descending");
+}
+
+// Relative curve differences
+
+const RATIOS = [1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8, 16];
+
+function drawDifferences() {
+  const differences = data.differences[byId("anchor").value] || {};
+  const panels = ["wap", "psnr"].map((key) => [key, (differences[key] || []).filter((its) => its.points.length)])
+    .filter(([, all]) => all.length);
+  const place = byId("differences");
+  place.hidden = !panels.length;
+  const width = Math.max(280, place.clientWidth < 640 ? place.clientWidth : place.clientWidth / panels.length - 8);
+  place.replaceChildren(...panels.map(([key, all]) => drawDifference(key, all, width)));
+}
+
+function drawDifference(key, all, width) {
+  const height = 250;
+  const space = { left: 58, right: 12, top: 10, bottom: 40 };
+  const doublings = (percent) => Math.log2(Math.max(1 + percent / 100, 1e-3));
+  const values = all.flatMap((its) => its.points.map(([, percent]) => doublings(percent)));
+  const [low, high] = [Math.min(-0.5, ...values) - 0.2, Math.max(0.5, ...values) + 0.2];
+  const qualities = all.flatMap((its) => its.points.map(([quality]) => quality));
+  const steps = niceSteps(Math.min(...qualities), Math.max(...qualities));
+  const [first, last] = [steps[0], steps[steps.length - 1]];
+  const x = (quality) => space.left + (quality - first) / (last - first) * (width - space.left - space.right);
+  const y = (value) => space.top + (high - value) / (high - low) * (height - space.top - space.bottom);
+  const anchor = byId("anchor").value;
+  const svg = drawing("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Rate relative to ${anchor} at equal ${QUALITIES[key][0]}` });
+  const bottom = height - space.bottom;
+  for (const step of steps) {
+    svg.append(drawing("path", { class: "grid", d: `M${x(step)} ${space.top}V${bottom}` }));
+    svg.append(drawing("text", { x: x(step), y: bottom + 16, "text-anchor": "middle" }, String(step)));
+  }
+  for (const ratio of RATIOS) {
+    const at = Math.log2(ratio);
+    if (at < low || at > high) continue;
+    svg.append(drawing("path", { class: ratio === 1 ? "axis" : "grid", d: `M${space.left} ${y(at)}H${width - space.right}` }));
+    const percent = Number((100 * (ratio - 1)).toFixed(1));
+    svg.append(drawing("text", { x: space.left - 6, y: y(at) + 4, "text-anchor": "end" }, (percent > 0 ? "+" : "") + percent));
+  }
+  for (const its of all) {
+    if (hidden.has(its.codec)) continue;
+    const curve = curves.find((other) => other.codec === its.codec);
+    const d = "M" + its.points.map(([quality, percent]) => `${x(quality)} ${y(doublings(percent))}`).join("L");
+    const path = drawing("path", { class: "difference", d, stroke: curve.colour, "stroke-dasharray": curve.dash });
+    path.append(drawing("title", {}, its.codec));
+    svg.append(path);
+  }
+  svg.append(drawing("text", { x: (space.left + width) / 2, y: height - 6, "text-anchor": "middle" }, QUALITIES[key][0]));
+  const middle = (space.top + bottom) / 2;
+  svg.append(drawing("text", { x: 12, y: middle, "text-anchor": "middle", transform: `rotate(-90 12 ${middle})` }, `rate relative to ${anchor} / %`));
+  return svg;
 }
 
 // Pictures

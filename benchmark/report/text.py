@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import pandas as pd
 
-from benchmark.report.summary import ap_name
+from benchmark.report.summary import ap_name, remarks
 
 _COLUMNS = {
     "codec": "codec",
@@ -41,18 +44,40 @@ def delta_rates_text(deltas: pd.DataFrame, anchor: str) -> str:
     """A line a codec: its Bjontegaard delta rates against the anchor, and what to doubt."""
     if deltas.empty:
         return f"No Bjontegaard deltas: {anchor} has no curve in this run."
-    default = deltas[deltas["method"] == "akima"]
-    wide = default.pivot(index="codec", columns="quality", values="bd_rate")
-    shown = pd.DataFrame(index=wide.index)
-    for quality, label in (("wap", "at equal wAP"), ("psnr", "at equal PSNR")):
-        shown[label] = ["-" if pd.isna(v) else f"{v:+.1f} %" for v in wide[quality]]
-    notes = default.pivot(index="codec", columns="quality", values="note")
-    shown["remarks"] = [
-        "; ".join(f"{label}: {note}" for label, note in (("wAP", wap), ("PSNR", psnr)) if note)
-        for wap, psnr in zip(notes["wap"], notes["psnr"], strict=True)
-    ]
-    table = shown.reset_index().to_string(index=False, justify="left")
-    return f"Bitrate against {anchor} (Bjontegaard delta, Akima):\n{table}"
+    rows = []
+    for codec, lines in deltas[deltas["method"] == "akima"].groupby("codec"):
+        by_quality = {line["quality"]: line for line in lines.to_dict("records")}
+        cells = [_delta(by_quality[quality]) for quality in _QUALITIES]
+        doubts = [
+            f"{label}: {remark}"
+            for quality, label in _QUALITIES.items()
+            if (remark := remarks(by_quality[quality]))
+        ]
+        rows.append([codec, *cells, "; ".join(doubts)])
+    labels = [f"at equal {label}" for label in _QUALITIES.values()]
+    shown = pd.DataFrame(rows, columns=["codec", *labels, "remarks"])
+    padded = shown.to_string(index=False, justify="left", formatters=_padded(shown))
+    table = "\n".join(line.rstrip() for line in padded.splitlines())
+    return (
+        f"Bitrate against {anchor} in percent (Bjontegaard delta, Akima):\n{table}\n"
+        "±: the most that a single rate point changes the delta, in percentage points."
+    )
+
+
+_QUALITIES = {"wap": "wAP", "psnr": "PSNR"}
+
+
+def _delta(delta: Mapping[Any, Any]) -> str:
+    if pd.isna(delta["bd_rate"]):
+        return "-"
+    uncertainty = delta["uncertainty"]
+    return f"{delta['bd_rate']:+.1f} ± " + ("?" if pd.isna(uncertainty) else f"{uncertainty:.1f}")
+
+
+def _padded(table: pd.DataFrame) -> dict[str, Callable[[str], str]]:
+    """To align the remarks, and the codecs, on the left."""
+    widths = {name: table[name].str.len().max() for name in ("codec", "remarks")}
+    return {name: f"{{:<{width}}}".format for name, width in widths.items()}
 
 
 def _format(summary: pd.DataFrame, column: str) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 
 from benchmark.errors import UsageError
 from benchmark.interchange.compressai_json import compressai_results
-from benchmark.interchange.external import read_curve
+from benchmark.interchange.external import external_curves, read_curve
 from benchmark.report.summary import delta_rates
 
 ROOT = Path(__file__).parents[2]
@@ -110,3 +110,28 @@ def test_files_of_another_kind_or_none_are_named(tmp_path):
     (tmp_path / "binary.csv").write_bytes(b"bpp,wap\n\xff\xfe")
     with pytest.raises(UsageError, match=r"binary\.csv cannot be read"):
         read_curve(tmp_path / "binary.csv")
+
+
+def test_curves_are_named_by_the_command_line(tmp_path):
+    file = written(tmp_path, "a=b.csv", "bpp,wap\n0.1,20\n0.4,40\n")
+    first, second = external_curves([f"ours={file}", f"ours again={file}"], ["vtm"])
+    assert set(first["codec"]) == {"ours"}
+    assert set(second["codec"]) == {"ours again"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("{}", "is not of the form NAME=FILE"),
+        ("={}", "is not of the form NAME=FILE"),
+        ("vtm={}", "there is a curve vtm already: rename it"),
+        ("ours={}", "holds a single point: a curve needs two"),
+        ("ours={}.csv", r"cannot be read"),
+    ],
+)
+def test_what_is_wrong_with_an_external_curve_is_said(spec, message, tmp_path):
+    file = written(tmp_path, "theirs.csv", "bpp,wap\n0.1,20\n")
+    with pytest.raises(UsageError) as error:
+        external_curves([spec.format(file)], ["vtm"])
+    assert message in str(error.value)
+    assert str(file) in str(error.value)

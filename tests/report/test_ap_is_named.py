@@ -5,7 +5,7 @@ import pytest
 
 from benchmark.report.curves import draw_curves, render
 from benchmark.report.html import html_report
-from benchmark.report.summary import delta_rates
+from benchmark.report.summary import all_delta_rates
 from benchmark.report.text import summary_text
 
 MANIFEST = {
@@ -46,7 +46,9 @@ def test_the_kind_of_ap_stands_in_table_curves_and_report(ap, name):
     assert summary_text(table).endswith(f"wAP and AP50: average precision as {name} computes it.")
     curves = draw_curves(table)
     assert curves.axes[0].get_ylabel() == f"wAP ({name}) / %"
-    page = html_report(MANIFEST, table, delta_rates(table, "vtm"), render(curves, "svg")).decode()
+    page = html_report(
+        MANIFEST, table, all_delta_rates(table, ["jpeg"]), "vtm", render(curves, "svg")
+    ).decode()
     assert f"<th>wAP ({name}) / %</th>" in page
     assert f"average precision as {name} computes it" in page
 
@@ -54,6 +56,8 @@ def test_the_kind_of_ap_stands_in_table_curves_and_report(ap, name):
 def test_without_an_analysis_network_no_kind_of_ap_is_named():
     table = summary(None)
     curves = draw_curves(table)
-    page = html_report(MANIFEST, table, delta_rates(table, "vtm"), render(curves, "svg")).decode()
+    page = html_report(
+        MANIFEST, table, all_delta_rates(table, ["jpeg"]), "vtm", render(curves, "svg")
+    ).decode()
     assert [axes.get_ylabel() for axes in curves.axes] == ["PSNR / dB"]
     assert "average precision" not in summary_text(table) + page

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import os
 import shutil
 
 import numpy as np
@@ -13,12 +12,13 @@ import pytest
 from benchmark.report.curves import draw_curves, render
 from benchmark.report.gallery import Gallery, GalleryPicture, Outline
 from benchmark.report.html import html_report
-from benchmark.report.summary import delta_rates
+from benchmark.report.summary import all_delta_rates
 from benchmark.store import Record
 
 RATES = {"vtm": 1.0, "jpeg": 2.0, "new<codec>": 0.5}
 BPP = (0.1, 0.2, 0.4, 0.8)
 IMAGES = ("street", "square")
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def summary():
@@ -40,9 +40,26 @@ def summary():
         {"codec": "uncompressed", "rate_point": "bits24", "images": 2, "bpp": 24.0, "wap": 50.0}
         | {"ap50": 80.0, "psnr": None, "ms_ssim": 1.0}
     )
-    return pd.DataFrame(lines).assign(
+    table = pd.DataFrame(lines).assign(
         encode_s=0.5, decode_s=0.25, analysis_s=0.1, ap="coco", ap_car=33.3, source="measured"
     )
+    return table.assign(wap_low=table["wap"] - 2, wap_high=table["wap"] + 3)
+
+
+def external():
+    return pd.DataFrame(
+        {"codec": "theirs", "rate_point": ["point1", "point2"], "bpp": [0.3, 0.15]}
+        | {"wap": [40.0, 30.0], "source": "external"}
+    )
+
+
+def deltas(table):
+    """jpeg's delta against vtm has an interval at equal wAP, and at equal PSNR says nothing."""
+    found = all_delta_rates(table, list(RATES))
+    jpeg = (found["codec"] == "jpeg") & (found["anchor"] == "vtm") & (found["method"] == "akima")
+    found.loc[jpeg & (found["quality"] == "wap"), ["low", "high"]] = [90.0, 111.0]
+    found.loc[jpeg & (found["quality"] == "psnr"), "uncertainty"] = 150.0
+    return found
 
 
 def picture(image, codec, grey):
@@ -84,11 +101,13 @@ def report(tmp_path_factory):
         "2 of 2 images",
         ["vvenc cannot run here"],
     )
+    drawn = pd.concat([table, external()], ignore_index=True)
     page = html_report(
         manifest(),
-        table,
-        delta_rates(table, "vtm"),
-        render(draw_curves(table), "svg"),
+        drawn,
+        deltas(table),
+        "vtm",
+        render(draw_curves(drawn), "svg"),
         records(),
         gallery,
     )
@@ -102,9 +121,9 @@ def browser():
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="the browser tests need `pip install playwright`"
     )
-    program = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    program = next(filter(None, map(shutil.which, CHROMIUMS)), None)
     if not program:
-        pytest.skip("no Chromium found: install it (apt-get install chromium) or set CHROMIUM")
+        pytest.skip(f"none of {', '.join(CHROMIUMS)} is on the PATH: apt-get install chromium")
     with playwright.sync_playwright() as started:
         chromium = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield chromium
@@ -137,6 +156,7 @@ def test_hovering_over_a_point_shows_its_numbers(page):
     page.locator("#chart path.point").first.hover()
     text = tip.text_content()
     assert "jpeg q0" in text and "0.2000 bpp" in text and "wAP 20.00 %" in text
+    assert "95 % of wAP: 18.00 to 23.00 %" in text
     page.locator("h1").hover()
     assert tip.is_hidden()
 
@@ -153,12 +173,26 @@ def test_points_are_reached_by_keyboard(page):
 
 def test_a_codec_is_switched_off_and_on(page):
     points = page.locator("#chart path.point")
-    assert points.count() == 12
+    assert points.count() == 14
+    assert page.locator("#chart path.interval").count() == 12
+    assert page.locator("#differences path.difference").count() == 4
     box = page.get_by_role("checkbox", name="jpeg", exact=True)
     box.uncheck()
-    assert points.count() == 8
+    assert points.count() == 10
+    assert page.locator("#chart path.interval").count() == 8
+    assert page.locator("#differences path.difference").count() == 2
     box.check()
-    assert points.count() == 12
+    assert points.count() == 14
+
+
+def test_a_curve_from_elsewhere_is_marked_and_dashed(page):
+    page.get_by_role("checkbox", name="theirs (external)", exact=True)
+    dashed = page.locator("#chart path[stroke-dasharray='7 4']")
+    assert dashed.count() == 1
+    page.locator("#chart path.point[aria-label^='theirs (external) point']").first.hover()
+    assert "0.1500 bpp" in page.locator("#tip").text_content()
+    assert "theirs" not in page.locator("#deltas").text_content()
+    assert "theirs" not in page.locator("#classes").text_content()
 
 
 def test_another_quality_is_drawn(page):
@@ -170,27 +204,52 @@ def test_tables_are_sorted_by_clicks(page):
     header = page.locator("#deltas th").nth(1)
     header.get_by_role("button").click()
     assert header.get_attribute("aria-sort") == "ascending"
-    assert column(page, "deltas", 2) == ["-50.0", "100.0"]
+    assert column(page, "deltas", 1) == ["new<codec>", "jpeg"]
     header.get_by_role("button").press("Enter")
     assert header.get_attribute("aria-sort") == "descending"
     assert column(page, "deltas", 1) == ["jpeg", "new<codec>"]
     page.locator("#points th").nth(5).get_by_role("button").click()
     values = column(page, "points", 6)
-    assert values[-1] == "-"
-    assert values[:-1] == sorted(values[:-1], key=float)
+    assert values[-3:] == ["-"] * 3
+    assert values[:-3] == sorted(values[:-3], key=float)
 
 
 def test_another_anchor_changes_the_deltas(page):
     assert dict(zip(column(page, "deltas", 1), column(page, "deltas", 2), strict=True)) == {
-        "jpeg": "100.0",
-        "new<codec>": "-50.0",
+        "jpeg": "+100.0 ± 0.095 %: +90.0 to +111.0",
+        "new<codec>": "-50.0 ± 0.0",
     }
+    assert column(page, "deltas", 3) == ["+100.0", "-50.0"]
     page.locator("#anchor").select_option("jpeg")
     assert page.locator("#anchor-name").text_content() == "jpeg"
     assert dict(zip(column(page, "deltas", 1), column(page, "deltas", 2), strict=True)) == {
-        "vtm": "-50.0",
-        "new<codec>": "-75.0",
+        "vtm": "-50.0 ± 0.0",
+        "new<codec>": "-75.0 ± 0.0",
     }
+    drawn = page.locator("#differences svg")
+    assert "rate relative to jpeg / %" in drawn.first.text_content()
+
+
+def test_a_delta_within_its_uncertainty_says_so_and_is_muted(page):
+    cell = page.locator("#deltas tbody tr").first.locator("td").nth(4)
+    assert cell.text_content() == "+100.0 ± 150.0within the uncertainty"
+    colour = "its => getComputedStyle(its).color"
+    assert cell.evaluate(colour) != page.locator("#deltas td.name").first.evaluate(colour)
+    page.locator("#anchor").select_option("jpeg")
+    page.locator("#anchor").select_option("vtm")
+    assert "within the uncertainty" in page.locator("#deltas td.within").text_content()
+
+
+def test_the_difference_to_the_anchor_is_drawn_where_it_is(page):
+    """Twice the rate is one doubling above the anchor's line, half of it one below."""
+    panel = page.locator("#differences svg").first
+    heights = panel.evaluate(
+        "svg => Object.fromEntries([...svg.querySelectorAll('.difference')].map("
+        "path => [path.textContent, path.getBBox().y]))"
+    )
+    anchor = panel.evaluate("svg => svg.querySelector('.axis').getBBox().y")
+    assert heights["jpeg"] < anchor < heights["new<codec>"]
+    assert anchor - heights["jpeg"] == pytest.approx(heights["new<codec>"] - anchor, abs=0.5)
 
 
 def test_the_border_between_two_pictures_is_slid(page):
