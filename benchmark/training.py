@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import signal
 import threading
 from collections.abc import Iterator, Mapping
@@ -108,6 +109,12 @@ def follow(average: nn.Module, network: nn.Module, iteration: int, decay: float)
             value.lerp_(current[name], 1 - decay)
         else:
             value.copy_(current[name])
+
+
+def learning_rate(highest: float, iteration: int, iterations: int, warm_up: int) -> float:
+    """The learning rate of a step: a linear rise over ``warm_up`` steps, times half a cosine."""
+    rise = min(1.0, (iteration + 1) / warm_up)
+    return highest * rise * (1 + math.cos(math.pi * iteration / iterations)) / 2
 
 
 @contextmanager

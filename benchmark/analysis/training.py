@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -29,6 +28,7 @@ from benchmark.training import (
     Log,
     follow,
     interruptions,
+    learning_rate,
     load_checkpoint,
     save_checkpoint,
 )
@@ -154,7 +154,9 @@ class _State:
         recipe = self.recipe
         torch.manual_seed(recipe.seed * 1_000_003 + self.iteration)
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(recipe, self.iteration)
+            group["lr"] = learning_rate(
+                recipe.learning_rate, self.iteration, recipe.iterations, recipe.warm_up
+            )
         moved = [target.to(self.device) for target in targets]
         with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.bfloat16):
             losses = self.network.task_loss(images.to(self.device), moved)
@@ -229,12 +231,6 @@ class _State:
     def _belongs_to(self) -> dict[str, Any]:
         categories = [asdict(category) for category in self.categories]
         return {"recipe": asdict(self.recipe), "categories": categories}
-
-
-def learning_rate(recipe: Recipe, iteration: int) -> float:
-    """The learning rate of a step: a linear rise, then half a cosine down to zero."""
-    rise = min(1.0, (iteration + 1) / recipe.warm_up)
-    return recipe.learning_rate * rise * (1 + math.cos(math.pi * iteration / recipe.iterations)) / 2
 
 
 def _groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import logging
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -29,6 +28,7 @@ from benchmark.training import (
     Log,
     follow,
     interruptions,
+    learning_rate,
     load_checkpoint,
     save_checkpoint,
 )
@@ -283,7 +283,9 @@ class _State:
         started = time.monotonic()
         recipe, fabric = self.recipe, self.fabric
         torch.manual_seed((recipe.seed * 1_000_003 + self.iteration) * 1_009 + fabric.global_rank)
-        rate = learning_rate(recipe, self.iteration)
+        rate = learning_rate(
+            recipe.learning_rate, self.iteration, recipe.iterations, recipe.warm_up
+        )
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         images = images.to(fabric.device, memory_format=torch.channels_last)
@@ -354,9 +356,3 @@ class _State:
 
     def _belongs_to(self) -> dict[str, Any]:
         return {"recipe": asdict(self.recipe), "starting weights": self.origin}
-
-
-def learning_rate(recipe: Recipe, iteration: int) -> float:
-    """The learning rate of a step: a linear rise, then half a cosine down to zero."""
-    rise = min(1.0, (iteration + 1) / recipe.warm_up)
-    return recipe.learning_rate * rise * (1 + math.cos(math.pi * iteration / recipe.iterations)) / 2

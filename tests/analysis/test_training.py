@@ -10,11 +10,11 @@ from safetensors.torch import load_file
 
 from benchmark.analysis.judge import MaskRcnnAnalysis
 from benchmark.analysis.network import AnalysisNetwork
-from benchmark.analysis.training import Recipe, learning_rate, train_analysis
+from benchmark.analysis.training import Recipe, train_analysis
 from benchmark.analysis.weights_file import load_weights
 from benchmark.datasets.dataset import Dataset, read_image
 from benchmark.errors import UsageError
-from benchmark.training import CHECKPOINT, LOG, WEIGHTS
+from benchmark.training import CHECKPOINT, LOG, WEIGHTS, learning_rate
 
 SHORT = Recipe(iterations=6, batch=2, width=8, warm_up=2)
 
@@ -87,8 +87,7 @@ def test_validation_is_logged_and_described(scenes: Dataset, tmp_path: Path) -> 
 
 
 def test_learning_rate_rises_and_falls_to_zero() -> None:
-    recipe = Recipe(iterations=1000, warm_up=100, learning_rate=1.0)
-    rates = [learning_rate(recipe, step) for step in range(1000)]
+    rates = [learning_rate(1.0, step, 1000, 100) for step in range(1000)]
     assert rates[0] == pytest.approx(0.01)
     assert 0.95 < max(rates) <= 1
     assert rates.index(max(rates)) == 99
