@@ -48,9 +48,9 @@ class VTM(Codec):
         extra: str = "",
         timeout: str = "",
     ) -> None:
-        self.encoder = _file(encoder, "encoder", "VTM_ENCODER")
-        self.decoder = _file(decoder, "decoder", "VTM_DECODER")
-        self._config = _file(config, "config", "VTM_CONFIG")
+        self.encoder, self.decoder, self._config = _files(
+            encoder=encoder, decoder=decoder, config=config
+        )
         self._extra = shlex.split(extra)
         self._timeout = float(timeout) if timeout else None
 
@@ -97,14 +97,23 @@ _ARGUMENTS = (
 )
 
 
-def _file(option: str, name: str, variable: str) -> Path:
-    path = option or os.environ.get(variable, "")
-    source = f"option vtm.{name}" if option else variable
-    if not path:
-        raise CodecUnavailable(f"{variable} is not set: let it point to VTM's {name}")
-    if not Path(path).is_file():
-        raise CodecUnavailable(f"{source} points to {path}, which does not exist")
-    return Path(path).resolve()
+def _files(**options: str) -> list[Path]:
+    """The files that the options name, or else the environment; all that is missing is named."""
+    paths, unset, problems = [], [], []
+    for name, option in options.items():
+        variable = f"VTM_{name.upper()}"
+        path = option or os.environ.get(variable, "")
+        source = f"option vtm.{name}" if option else variable
+        if not path:
+            unset.append(variable)
+        elif not Path(path).is_file():
+            problems.append(f"{source} points to {path}, which does not exist")
+        paths.append(Path(path).resolve())
+    if unset:
+        problems.append(f"not set: {', '.join(unset)}, which point to VTM's files")
+    if problems:
+        raise CodecUnavailable("; ".join(problems))
+    return paths
 
 
 def _log(*names: str | Path) -> Path:

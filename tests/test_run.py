@@ -315,13 +315,14 @@ def test_all_codecs_are_listed_with_the_reason_why_one_cannot_run(benchmark_comm
     assert done.returncode == 0
     lines = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
     assert set(lines) == set(find_codecs())
-    assert lines["vtm"] == "cannot run here: VTM_ENCODER is not set: let it point to VTM's encoder"
+    variables = "VTM_ENCODER, VTM_DECODER, VTM_CONFIG"
+    assert lines["vtm"] == f"cannot run here: not set: {variables}, which point to VTM's files"
     assert lines["jpeg"].startswith("quality3 ")
 
 
 WRONG = [
     (["run", "--codecs", "h264"], "there is no codec 'h264'"),
-    (["run", "--codecs", "vtm"], "codec vtm cannot run here: VTM_ENCODER is not set"),
+    (["run", "--codecs", "vtm"], "codec vtm cannot run here: not set: VTM_ENCODER"),
     (["run", "--codecs", "jpeg", "--rates", "qp22"], "codec jpeg has no rate point 'qp22'"),
     (["run", "--codecs", "jpeg", "--rates", "vvenc:qp22"], "which is not in this run"),
     (["run", "--dataset", "kitti"], "there is no data set 'kitti'"),
