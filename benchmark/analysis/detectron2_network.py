@@ -105,11 +105,11 @@ class _ResNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = _Stem()
-        self.res2 = _stage(64, 256, 3, 1)
-        self.res3 = _stage(256, 512, 4, 2)
-        self.res4 = _stage(512, 1024, 6, 2)
-        self.res5 = _stage(1024, 2048, 3, 2)
+        self.stem = Stem()
+        self.res2 = residual_stage(64, 256, 3, 1)
+        self.res3 = residual_stage(256, 512, 4, 2)
+        self.res4 = residual_stage(512, 1024, 6, 2)
+        self.res5 = residual_stage(1024, 2048, 3, 2)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         features = self.stem(images)
@@ -120,7 +120,9 @@ class _ResNet(nn.Module):
         return levels
 
 
-class _Stem(nn.Module):
+class Stem(nn.Module):
+    """The ResNet's beginning: images N x 3 x H x W to features N x 64 x H/4 x W/4."""
+
     def __init__(self) -> None:
         super().__init__()
         self.conv1 = _NormedConvolution(3, 64, 7, stride=2)
@@ -148,7 +150,8 @@ class _Bottleneck(nn.Module):
         return functional.relu_(hidden)
 
 
-def _stage(channels_in: int, channels: int, blocks: int, stride: int) -> nn.Sequential:
+def residual_stage(channels_in: int, channels: int, blocks: int, stride: int) -> nn.Sequential:
+    """A stage of the ResNet; the stride is that of its first 1x1 convolution."""
     first = _Bottleneck(channels_in, channels, stride)
     return nn.Sequential(first, *(_Bottleneck(channels, channels, 1) for _ in range(blocks - 1)))
 

@@ -6,8 +6,8 @@ from typing import Protocol, Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
-from torchvision.ops import FrozenBatchNorm2d
+
+from benchmark.analysis.detectron2_network import Stem, residual_stage
 
 from .layers import pad
 
@@ -88,64 +88,15 @@ class Detectron2ResNet50(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stages = nn.ModuleList(
-            [_Stem(), _stage(64, 256, 3, 1), _stage(256, 512, 4, 2), _stage(512, 1024, 6, 2)]
+        self.stages = nn.Sequential(
+            Stem(),
+            residual_stage(64, 256, 3, 1),
+            residual_stage(256, 512, 4, 2),
+            residual_stage(512, 1024, 6, 2),
         )
         mean = torch.tensor([123.675, 116.28, 103.53]).reshape(1, 3, 1, 1)
         self.register_buffer("mean", mean, persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """Features of res4, N x 1024 x H/16 x W/16, of images N x 3 x H x W, RGB in [0, 1]."""
-        features = images * 255 - self.mean
-        for stage in self.stages:
-            features = stage(features)
-        return features
-
-
-class _NormedConvolution(nn.Conv2d):
-    """A convolution without bias, then frozen batch norm."""
-
-    def __init__(self, channels_in: int, channels: int, kernel: int, stride: int = 1) -> None:
-        super().__init__(channels_in, channels, kernel, stride, padding=kernel // 2, bias=False)
-        self.norm = FrozenBatchNorm2d(channels)
-
-    def forward(self, input: Tensor) -> Tensor:
-        if self.kernel_size == (1, 1) and self.stride != (1, 1):
-            # The 1x1 convolution of stride 2 of torch 2.14 can write past its memory on a CPU.
-            rows, columns = self.stride
-            picked = input[..., ::rows, ::columns]
-            return self.norm(functional.conv2d(picked, self.weight))
-        return self.norm(super().forward(input))
-
-
-class _Stem(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv1 = _NormedConvolution(3, 64, 7, stride=2)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return functional.max_pool2d(functional.relu(self.conv1(images)), 3, 2, padding=1)
-
-
-class _Bottleneck(nn.Module):
-    def __init__(self, channels_in: int, channels: int, stride: int) -> None:
-        super().__init__()
-        narrow = channels // 4
-        self.shortcut = (
-            _NormedConvolution(channels_in, channels, 1, stride)
-            if channels_in != channels
-            else nn.Identity()
-        )
-        self.conv1 = _NormedConvolution(channels_in, narrow, 1, stride)
-        self.conv2 = _NormedConvolution(narrow, narrow, 3)
-        self.conv3 = _NormedConvolution(narrow, channels, 1)
-
-    def forward(self, input: Tensor) -> Tensor:
-        hidden = functional.relu(self.conv1(input))
-        hidden = self.conv3(functional.relu(self.conv2(hidden)))
-        return functional.relu(hidden + self.shortcut(input))
-
-
-def _stage(channels_in: int, channels: int, blocks: int, stride: int) -> nn.Sequential:
-    first = _Bottleneck(channels_in, channels, stride)
-    return nn.Sequential(first, *(_Bottleneck(channels, channels, 1) for _ in range(blocks - 1)))
+        return self.stages(images * 255 - self.mean)

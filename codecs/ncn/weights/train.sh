@@ -27,19 +27,26 @@ masks() { # lambda
 train picture ncn 500 1500 0.001 --loss hvs
 train first ncn 2 1300 0.0005 --start picture/weights.safetensors
 
-train ncn0.5 ncn 0.5 5000 0.0008 --start first/weights.safetensors &
+train early0.5 ncn 0.5 5000 0.0008 --start first/weights.safetensors &
 train second ncn 2 5000 0.0005 --start first/weights.safetensors
 wait
-train ncn8 ncn 8 1200 0.0004 --start second/weights.safetensors &
-train ncn4 ncn 4 1000 0.0004 --start second/weights.safetensors
-train ncn2 ncn 2 900 0.0004 --start ncn4/weights.safetensors
+train early8 ncn 8 1200 0.0004 --start second/weights.safetensors &
+train early4 ncn 4 1000 0.0004 --start second/weights.safetensors
+train early2 ncn 2 900 0.0004 --start early4/weights.safetensors
 wait
-{ masks 0.5; masks 8; } &
-masks 2
-masks 4
+for rate_weight in 0.5 2 4; do
+    train "ncn$rate_weight" ncn "$rate_weight" 800 0.0003 \
+        --start "early$rate_weight/weights.safetensors"
+done &
+train ncn8 ncn 8 800 0.0003 --start early8/weights.safetensors
+train ncn24 ncn 24 1000 0.0004 --start ncn8/weights.safetensors
+train ncn64 ncn 64 800 0.0004 --start ncn24/weights.safetensors
+wait
+for rate_weight in 0.5 2 4; do masks "$rate_weight"; done &
+for rate_weight in 8 24 64; do masks "$rate_weight"; done
 wait
 
-for rate_weight in 0.5 2 4 8; do
+for rate_weight in 0.5 2 4 8 24 64; do
     for codec in ncn lsm ft efficientnet; do
         echo "$codec$rate_weight/weights.safetensors"
     done
