@@ -10,6 +10,8 @@ from pathlib import Path
 
 import joblib
 
+from benchmark.programs import peak_memory_with_programs
+
 _PACKAGES = (
     "benchmark",
     "bjontegaard",
@@ -49,13 +51,10 @@ def machine() -> dict[str, str]:
 
 
 def peak_memory() -> int:
-    """Bytes that this process has taken at most so far, with the largest program that it ran."""
+    """Bytes that this process has taken at most so far, together with the programs that it ran."""
     unit = 1 if sys.platform == "darwin" else 1024
-    own, programs = (
-        resource.getrusage(who).ru_maxrss
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
-    return (own + programs) * unit
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return max(own, peak_memory_with_programs())
 
 
 def _processor() -> str:
