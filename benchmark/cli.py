@@ -77,7 +77,7 @@ def _add_plan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     plan = commands.add_parser(
         "plan",
         help="how long a run will take",
-        description="Codes and judges the first image as `run` with the same options would, and "
+        description="Codes and judges one image as `run` with the same options would, and "
         "says how long the whole will take, and how much disk and memory. What was done is kept: "
         "the run goes on from it.",
     )
@@ -245,12 +245,10 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    import joblib
-
     from benchmark.experiment import plan_experiment
 
     plan = plan_experiment(_experiment(options), options.out, options.runner, options.jobs)
-    print(plan.text(joblib.cpu_count()))
+    print(plan.text())
     return 0
 
 

@@ -40,8 +40,16 @@ from benchmark.report.summary import (
     with_intervals,
 )
 from benchmark.report.text import delta_rates_text, summary_text
-from benchmark.run import CodecChoice, Encoded, Job, Progress, carry_out, plan_jobs
-from benchmark.runner import Runner, open_runner
+from benchmark.run import (
+    CodecChoice,
+    Encoded,
+    Job,
+    Progress,
+    carry_out,
+    plan_jobs,
+    rating_s,
+)
+from benchmark.runner import Failed, Runner, open_runner
 from benchmark.store import UNCOMPRESSED, RunFolder
 
 
@@ -131,27 +139,35 @@ def run_experiment(experiment: Experiment, out: Path, runner_spec: str, jobs: in
 
 
 def plan_experiment(experiment: Experiment, out: Path, runner_spec: str, jobs: int | None) -> Plan:
-    """Carries out an experiment on its first image, and says what the whole will take.
+    """Carries out an experiment on one image, and says what the whole will take.
 
-    What was done lies in the run folder, and the run goes on from there.
+    It is the image whose file has the median size: the more there is in an image, the longer it
+    takes. What was done lies in the run folder, and the run goes on from there.
 
     Raises:
         UsageError, CodecUnavailable: if it cannot be carried out as it was asked for.
     """
     its = _prepare(experiment, out, runner_spec, jobs)
-    first = its.pictures[:1]
+    by_size = sorted(its.pictures, key=lambda picture: picture.path.stat().st_size)
+    typical = by_size[len(by_size) // 2]
     with its.folder.locked():
         its.folder.write_manifest(its.manifest)
-        progress = carry_out(plan_jobs(its.choices, first, its.analysis), its.folder, its.runner)
+        jobs = plan_jobs(its.choices, [typical], its.analysis)
+        progress = carry_out(jobs, its.folder, its.runner)
     for codec, reasons in progress.failures.items():
-        raise UsageError(f"{codec} failed on {first[0].name}: {reasons[0]}")
+        raise UsageError(f"{codec} failed on {typical.name}: {reasons[0]}")
     names = {choice.name for choice in its.choices} | {UNCOMPRESSED}
     records = [
         record
         for record in its.folder.records()
-        if record.image == first[0].name and record.codec in names
+        if record.image == typical.name and record.codec in names
     ]
-    return extrapolated(records, len(its.pictures), progress.peak_memory)
+    (rated,) = its.runner.run(rating_s, [typical])
+    if isinstance(rated, Failed):
+        raise UsageError(rated.reason)
+    return extrapolated(
+        records, len(its.pictures), rated.result, progress.peak_memory, its.runner.workers
+    )
 
 
 def _prepare(experiment: Experiment, out: Path, runner_spec: str, jobs: int | None) -> _Prepared:

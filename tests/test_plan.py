@@ -12,8 +12,8 @@ def photos(tmp_path):
     folder = tmp_path / "photos"
     folder.mkdir()
     noise = np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8)
-    for name in "abc":
-        PIL.Image.fromarray(noise).save(folder / f"{name}.png")
+    for name, rows in zip("abc", (64, 32, 16), strict=True):
+        PIL.Image.fromarray(noise[:rows]).save(folder / f"{name}.png")
     return folder
 
 
@@ -26,7 +26,9 @@ def test_a_plan_names_jobs_hours_disk_and_memory_and_the_run_goes_on(
     assert "6 jobs: " in planned.stdout
     assert "GB a worker" in planned.stdout
     records = (tmp_path / "out/records.jsonl").read_text().splitlines()
-    assert {json.loads(line)["image"] for line in records} == {"a.png"}
+    assert {json.loads(line)["image"] for line in records} == {"b.png"}  # of median size
+    again = benchmark_command("plan", *command, "--out", "out", "--jobs", 1)
+    assert "6 jobs: " in again.stdout and "not measured" in again.stdout
     done = benchmark_command("run", *command, "--out", "out", "--jobs", 1)
     assert done.returncode == 0, done.stderr
     assert "4 jobs in" in done.stdout and "(2 were done before)" in done.stdout
