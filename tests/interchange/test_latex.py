@@ -46,7 +46,9 @@ def test_a_line_a_codec_with_its_delta_rates(deltas):
 
 
 def test_the_caption_names_anchor_interpolation_and_average_precision(deltas):
-    (caption,) = re.findall(r"\\caption\{(.*)\}", delta_rate_table(deltas, "vtm", "Cityscapes", "pchip"))
+    (caption,) = re.findall(
+        r"\\caption\{(.*)\}", delta_rate_table(deltas, "vtm", "Cityscapes", "pchip")
+    )
     assert r"against \texttt{vtm} (PCHIP interpolation)" in caption
     assert "as Cityscapes computes it" in caption
 

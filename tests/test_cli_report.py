@@ -1,0 +1,127 @@
+"""`report` on a finished run: what it writes for other programs, and curves from elsewhere."""
+
+import json
+import subprocess
+import sys
+
+import pandas as pd
+import PIL.Image
+import pytest
+
+from benchmark.datasets import open_dataset
+from benchmark.report.published import published_run
+from benchmark.report.summary import summarize
+from benchmark.runner import open_runner
+from benchmark.store import RunFolder
+
+CODECS = ("jpeg", "webp", "uncompressed")
+IMAGES = 6
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Two codecs of the published run on its first images, as a run folder of its own."""
+    published = published_run()
+    dataset = open_dataset("miniscapes")
+    pictures = dataset.pictures[:IMAGES]
+    names = {picture.name for picture in pictures}
+    folder = RunFolder(tmp_path_factory.mktemp("run"))
+    manifest = published.manifest()
+    images, codecs = manifest["dataset"]["images"], manifest["codecs"]
+    manifest["dataset"]["images"] = {name: images[name] for name in sorted(names)}
+    manifest["codecs"] = {name: codecs[name] for name in CODECS if name in codecs}
+    folder.write_manifest(manifest)
+    records = [its for its in published.records() if its.codec in CODECS and its.image in names]
+    for record in records:
+        found = published.detections(record.codec, record.rate_point)
+        folder.add(record, None, found.get(record.image_id, []))
+    summary = summarize(folder, records, dataset, pictures, open_runner("local", 1), ap="coco")
+    summary = summary.assign(source="measured")
+    folder.write_file("summary.csv", summary.to_csv(index=False).encode())
+    return folder.path
+
+
+@pytest.fixture(scope="module")
+def reported(run, tmp_path_factory):
+    """The same after a report with a curve from elsewhere, and what was printed."""
+    file = tmp_path_factory.mktemp("elsewhere") / "theirs.csv"
+    file.write_text("bpp,wap\n0.3,30\n0.6,40\n1.2,44\n")
+    command = [sys.executable, "-m", "benchmark", "report", str(run), "--anchor", "webp"]
+    done = subprocess.run(
+        [*command, "--external", f"theirs={file}"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    return run, done.stdout
+
+
+def test_tables_hold_uncertainties_and_intervals(reported):
+    run, printed = reported
+    deltas = pd.read_csv(run / "bd_rate.csv")
+    assert list(deltas)[:5] == ["codec", "anchor", "quality", "method", "bd_rate"]
+    line = deltas[(deltas["quality"] == "wap") & (deltas["method"] == "akima")].squeeze()
+    assert line["low"] < line["bd_rate"] < line["high"]
+    assert f"{line['bd_rate']:+.1f} ± {line['uncertainty']:.1f}" in printed
+    summary = pd.read_csv(run / "summary.csv")
+    assert (summary["wap_low"] < summary["wap_high"]).all()
+    assert set(summary["codec"]) == set(CODECS)
+
+
+def test_a_table_for_latex_is_written(reported):
+    table = (reported[0] / "bd_rate.tex").read_text()
+    assert r"\texttt{jpeg} & $" in table
+    assert r"against \texttt{webp}" in table
+
+
+def test_compressais_own_plotting_tool_draws_the_run(reported, tmp_path):
+    files = sorted((reported[0] / "compressai").iterdir())
+    assert [file.name for file in files] == ["jpeg.json", "webp.json"]
+    plot = [sys.executable, "-m", "compressai.utils.plot", "-m", "wap", "-o", "out.png", "-f"]
+    done = subprocess.run(
+        [*plot, *files],
+        cwd=tmp_path,
+        env={"MPLBACKEND": "agg", "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    with PIL.Image.open(tmp_path / "out.png") as picture:
+        colours = {colour for _, colour in picture.convert("RGB").getcolors(1 << 24)}
+    assert {(31, 119, 180), (255, 127, 14)} <= colours
+
+
+def test_a_curve_from_elsewhere_is_drawn_and_nothing_else(reported):
+    run, printed = reported
+    page = (run / "report.html").read_text()
+    assert '"label": "theirs (external)"' in page
+    assert "theirs" not in printed
+    for file in (run / "bd_rate.csv", run / "summary.csv", run / "bd_rate.tex"):
+        assert "theirs" not in file.read_text()
+
+
+@pytest.mark.parametrize("command", ["report", "figures"])
+def test_a_bad_external_curve_is_one_clear_line(run, benchmark_command, command, tmp_path):
+    (tmp_path / "curve.csv").write_text("bpp,wap\n0.1,20\n0.2,high\n")
+    before = sorted(path.name for path in run.iterdir())
+    done = benchmark_command(command, run, "--external", "theirs=curve.csv")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "curve.csv, line 3: wap is 'high', which is no number" in line
+    assert sorted(path.name for path in run.iterdir()) == before
+
+
+def test_without_the_data_set_a_run_is_shown_without_new_intervals(
+    reported, benchmark_command, tmp_path
+):
+    run = tmp_path / "run"
+    subprocess.run(["cp", "-r", reported[0], run], check=True)
+    manifest = json.loads((run / "run.json").read_text())
+    manifest["dataset"]["spec"] = "images:elsewhere"
+    (run / "run.json").write_text(json.dumps(manifest))
+    done = benchmark_command("report", run, "--anchor", "webp")
+    assert done.returncode == 0, done.stderr
+    assert "without bootstrap intervals: the folder elsewhere does not exist" in done.stderr
+    kept, before = (pd.read_csv(path / "summary.csv") for path in (run, reported[0]))
+    assert kept["wap_low"].tolist() == before["wap_low"].tolist()
+    assert pd.read_csv(run / "bd_rate.csv")["low"].isna().all()
