@@ -156,7 +156,7 @@ class _PictureFigures:
             if explanations:
                 drawn = True
                 yield f"alpha-{name}-{self._image}", draw_alpha(image, instances, explanations)
-                title, explanation = next(iter(explanations.items()))
+                title, explanation = list(explanations.items())[-1]  # where most is masked
                 element = choose_element(explanation)
                 yield f"laplace-{name}-{self._image}", draw_laplace(element, title)
         if not drawn:

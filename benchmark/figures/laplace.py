@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from benchmark.figures.style import COLOURS, ONE_COLUMN
 
 _BEFORE, _AFTER = COLOURS[1], COLOURS[0]
 _SAMPLES = 801
-_SMALLEST_SHIFT = 0.75
+_SMALLEST_SCALE = 0.1
 _SMALLEST_REACH = 1.6
 _MASKED_PARTLY = (0.25, 0.9)
 
@@ -36,15 +37,14 @@ class Element:
 def choose_element(explanation: Explanation) -> Element:
     """An element that masking saves many bits, and that shows how.
 
-    Its latent is drawn a part of the way, not all of it, and far enough to be seen; where there
-    is no such element, it is the one that saves the most bits.
+    Its latent is drawn a part of the way, not all of it, and the peak is wide enough to be seen;
+    where there is no such element, it is the one that saves the most bits.
     """
     alpha, scale = explanation.alpha, explanation.scale
     assert alpha is not None
-    shift = np.abs(explanation.latent - explanation.masked)
     saved = explanation.bits_before - explanation.bits_after
     low, high = _MASKED_PARTLY
-    clear = (alpha > low) & (alpha < high) & (shift > _SMALLEST_SHIFT)
+    clear = (alpha > low) & (alpha < high) & (scale > _SMALLEST_SCALE)
     best = np.argmax(np.where(clear, saved, saved - saved.max() + saved.min() - 1))
     channel, row, column = (int(i) for i in np.unravel_index(best, saved.shape))
     position = channel, row, column
@@ -76,49 +76,34 @@ def _values(element: Element) -> NDArray[np.float64]:
     reach = max(abs(element.latent - element.mean), 4 * element.scale, _SMALLEST_REACH)
     sign = 1 if element.latent >= element.mean else -1
     values = element.mean + sign * np.linspace(-0.6 * reach, 1.45 * reach, _SAMPLES)
-    return np.sort(values)
+    return np.sort(np.append(values, element.mean))
 
 
 def _draw_density(axes: Axes, element: Element, values: NDArray[np.float64]) -> None:
     mean, scale = element.mean, element.scale
     peak = 1 / (2 * scale)
     axes.plot(values, np.exp(-np.abs(values - mean) / scale) * peak, color="0.25")
-    outwards, inwards = ("left", "right") if element.latent >= mean else ("right", "left")
-    marks = (
-        (element.latent, "$y$", _BEFORE, 0.48, outwards),
-        (element.masked, "$y'$", _AFTER, 0.48, inwards),
-        (mean, r"$\mu$", "0.25", 1.0, "center"),
-    )
-    for value, name, colour, height, side in marks:
+    for value, colour, height in (
+        (element.latent, _BEFORE, 0.48),
+        (element.masked, _AFTER, 0.48),
+        (mean, "0.25", 1.0),
+    ):
         axes.vlines(value, 0, height * peak, color=colour, lw=1, linestyles="--")
-        axes.annotate(
-            f"{name} = {value:.2f}",
-            (value, height * peak),
-            xytext=(0, 2),
-            textcoords="offset points",
-            ha=side,
-            va="bottom",
-            color=colour,
-        )
     axes.annotate(
         "",
         (element.masked, 0.3 * peak),
         xytext=(element.latent, 0.3 * peak),
         arrowprops={"arrowstyle": "->", "color": _AFTER, "lw": 1, "shrinkA": 0, "shrinkB": 0},
     )
-    axes.annotate(
-        rf"$\alpha$ = {element.alpha:.2f}",
-        ((element.masked + element.latent) / 2, 0.3 * peak),
-        xytext=(0, 2),
-        textcoords="offset points",
-        ha="center",
-        va="bottom",
-        color=_AFTER,
-    )
-    axes.text(
-        1, 0.98, rf"$b$ = {scale:.2f}", transform=axes.transAxes, ha="right", va="top", color="0.25"
-    )
-    axes.set_ylim(0, 1.22 * peak)
+    lines = [
+        (f"$y$ = {element.latent:.2f}", _BEFORE),
+        (f"$y'$ = {element.masked:.2f}", _AFTER),
+        (rf"$\alpha$ = {element.alpha:.2f}", _AFTER),
+        (rf"$\mu$ = {mean:.2f}", "0.25"),
+        (f"$b$ = {scale:.2f}", "0.25"),
+    ]
+    _write(axes, lines, right=element.latent >= mean)
+    axes.set_ylim(0, 1.08 * peak)
     axes.set_ylabel("density $p_y(y)$")
 
 
@@ -127,25 +112,33 @@ def _draw_bits(axes: Axes, element: Element, values: NDArray[np.float64]) -> Non
     steps = np.arange(np.ceil(values[0]), np.floor(values[-1]) + 1)
     cost = -np.log2(np.maximum(_mass(element, steps), 1e-10))
     axes.step(steps, cost, where="mid", color="0.6", lw=0.8)
-    sign = 1 if element.latent >= element.mean else -1
+    lines = []
     for value, its_bits, name, colour in (
         (element.latent, element.bits_before, r"\hat{y}", _BEFORE),
         (element.masked, element.bits_after, r"\hat{y}'", _AFTER),
     ):
-        axes.plot(np.round(value), its_bits, "o", color=colour)
-        axes.annotate(
-            f"${name}$ = {np.round(value):.0f}: {its_bits:.1f} bit",
-            (float(np.round(value)), its_bits),
-            xytext=(-6 * sign, 4),
-            textcoords="offset points",
-            ha="right" if sign > 0 else "left",
-            va="bottom",
-            color=colour,
-        )
+        axes.plot(round(value), its_bits, "o", color=colour, clip_on=False, zorder=3)
+        lines.append((f"${name}$ = {round(value)}: {abs(its_bits):.1f} bit", colour))
+    _write(axes, lines, right=element.latent < element.mean)
     axes.set_ylim(0, 1.35 * max(cost.max(), element.bits_before))
     axes.set_xlim(values[0], values[-1])
     axes.set_ylabel("bits")
     axes.set_xlabel("latent element $y$")
+
+
+def _write(axes: Axes, lines: Sequence[tuple[str, str]], right: bool) -> None:
+    """Texts and their colours, one below the other in an upper corner, where no curve is."""
+    for number, (text, colour) in enumerate(lines):
+        axes.annotate(
+            text,
+            (float(right), 1),
+            xycoords="axes fraction",
+            xytext=(-2 if right else 4, -2 - 11 * number),
+            textcoords="offset points",
+            ha="right" if right else "left",
+            va="top",
+            color=colour,
+        )
 
 
 def _mass(element: Element, values: NDArray[np.float64]) -> NDArray[np.float64]:

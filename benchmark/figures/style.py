@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ TWO_COLUMNS = 7.16
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
 _MARKERS = "osD^vP"
 _DASHES = ("-", "--", ":")
+
+# A PDF embeds Matplotlib's own font, of whose dates fontTools complains.
+logging.getLogger("fontTools.ttLib.tables._h_e_a_d").setLevel(logging.ERROR)
 
 _SETTINGS: dict[Any, Any] = {
     "font.size": 8,
