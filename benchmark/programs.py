@@ -70,7 +70,7 @@ def _run(arguments: list[str], stdin: bytes, timeout: float) -> subprocess.Compl
                         output = process.communicate(timeout=_LOOK_S)
                         return subprocess.CompletedProcess(arguments, process.returncode, *output)
                     except subprocess.TimeoutExpired:
-                        memory = _status("self", "VmRSS") + _status(str(process.pid), "VmHWM")
+                        memory = memory_of("self") + memory_of(str(process.pid), "VmHWM")
                         _peak_memory = max(_peak_memory, memory)
                         if time.monotonic() > deadline:
                             raise
@@ -89,13 +89,18 @@ def peak_memory_with_programs() -> int:
     return _peak_memory
 
 
-def _status(process: str, field: str) -> int:
-    """Bytes that a field of a process's status states; 0 where there is none."""
+def memory_of(process: str, kind: str = "VmRSS") -> int:
+    """Bytes of memory of a process, on Linux; 0 elsewhere, or where there is no such process.
+
+    Args:
+        process: its number, or ``self``.
+        kind: ``VmRSS`` for what it holds now, ``VmHWM`` for the most that it has held.
+    """
     try:
         lines = Path("/proc", process, "status").read_text().splitlines()
     except OSError:
         return 0
-    sizes = [line.split()[1] for line in lines if line.startswith(field + ":")]
+    sizes = [line.split()[1] for line in lines if line.startswith(kind + ":")]
     return 1024 * int(sizes[0]) if sizes else 0
 
 

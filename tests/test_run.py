@@ -18,8 +18,10 @@ import pytest
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
-from benchmark.codec import find_codecs
+from benchmark import run
+from benchmark.codec import RatePoint, find_codecs
 from benchmark.datasets import open_dataset
+from benchmark.datasets.dataset import Picture
 from benchmark.metrics.cityscapes_ap import CityscapesGroundTruth
 from benchmark.store import RunFolder
 
@@ -409,3 +411,14 @@ def test_ctrl_c_keeps_finished_work(tmp_path):
     assert process.returncode == 130
     assert "interrupted; the same command goes on" in errors
     assert records.read_text().count("\n") > 3
+
+
+@pytest.mark.parametrize(("memory", "opened"), [(0, 4), (2**40, 2)])
+def test_a_worker_that_holds_much_memory_forgets_its_codecs(monkeypatch, tmp_path, memory, opened):
+    PIL.Image.fromarray(np.zeros((32, 48, 3), np.uint8)).save(tmp_path / "black.png")
+    picture = Picture(0, "black", tmp_path / "black.png")
+    monkeypatch.setattr(run, "memory_of", lambda process: memory)
+    run._codec.cache_clear()
+    for name, rate_point in (("jpeg", RatePoint("quality", 20)), ("yuv420", RatePoint("bits", 12))):
+        run.do_job(run.Job(run.CodecChoice(name, (), ()), rate_point, picture, None))
+    assert run._codec.cache_info().currsize == opened
