@@ -152,8 +152,8 @@ def plan_experiment(experiment: Experiment, out: Path, runner_spec: str, jobs: i
     typical = by_size[len(by_size) // 2]
     with its.folder.locked():
         its.folder.write_manifest(its.manifest)
-        jobs = plan_jobs(its.choices, [typical], its.analysis)
-        progress = carry_out(jobs, its.folder, its.runner)
+        planned = plan_jobs(its.choices, [typical], its.analysis)
+        progress = carry_out(planned, its.folder, its.runner)
     for codec, reasons in progress.failures.items():
         raise UsageError(f"{codec} failed on {typical.name}: {reasons[0]}")
     names = {choice.name for choice in its.choices} | {UNCOMPRESSED}
