@@ -74,4 +74,4 @@ def annotated(image: Image, instances: Sequence[Instance]) -> Image:
 
 def _add_colour_bar(figure: Figure, axes: list[Axes], drawn: AxesImage) -> None:
     bar = figure.colorbar(drawn, ax=axes, fraction=0.03, pad=0.01)
-    bar.set_label(r"mean $\alpha$ over the channels")
+    bar.set_label(r"mean of $\alpha$")

@@ -53,7 +53,7 @@ def draw_comparison(
         corners: of the crops.
     """
     height, width = shown[0].image.shape[:2]
-    columns = min(_COLUMNS, len(shown))
+    columns = 2 if len(shown) == 4 else min(_COLUMNS, len(shown))
     rows = -(-len(shown) // columns)
     side = TWO_COLUMNS / columns
     figure = Figure(

@@ -71,6 +71,8 @@ class _NcnCodec(TrainableCodec):
     def _published(self, folder: Path) -> dict[RatePoint, Path]:
         if self.published is None:
             raise CodecUnavailable(f"no checkpoints of {self.name} were published")
+        if not folder.is_dir():
+            raise CodecUnavailable(f"{folder}, which should hold checkpoints, is no folder")
         files: dict[RatePoint, Path] = {}
         for path in sorted(folder.glob("ncn_maskLoss_*.pth.tar")):
             value = re.search(r"lambda_(\d+)_(\d+)\.pth\.tar$", path.name)

@@ -164,5 +164,9 @@ def test_published_checkpoints_are_rate_points(
     )
     with pytest.raises(CodecUnavailable, match=r"both claim lambda0\.02 of ncn"):
         open_codec("ncn", {"checkpoints": str(tmp_path)})
+    nothing = tmp_path / "nothing"
+    with pytest.raises(CodecUnavailable, match="is no folder"):
+        open_codec("ncn-lsm-ft", {"checkpoints": str(nothing)})
+    nothing.mkdir()
     with pytest.raises(CodecUnavailable, match="holds no published checkpoints of ncn-lsm-ft"):
-        open_codec("ncn-lsm-ft", {"checkpoints": str(tmp_path / "nothing")})
+        open_codec("ncn-lsm-ft", {"checkpoints": str(nothing)})
