@@ -150,9 +150,12 @@ def train_codec(
         KeyboardInterrupt: after SIGINT or SIGTERM, the checkpoint being written.
     """
     model = build(dataset, recipe, start, mask)
-    precision = "bf16-mixed" if recipe.bfloat16 else "32-true"
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-    fabric = Fabric(accelerator=accelerator, devices=devices, precision=precision)
+    fabric = Fabric(
+        accelerator=accelerator,
+        devices=devices,
+        precision="bf16-mixed" if recipe.bfloat16 else "32-true",
+    )
     fabric.launch()
     out.mkdir(parents=True, exist_ok=True)
     state = _State(fabric, model, recipe, {"start": _hash(start), "mask": _hash(mask)})
