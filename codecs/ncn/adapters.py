@@ -71,8 +71,6 @@ class _NcnCodec(TrainableCodec):
     def _published(self, folder: Path) -> dict[RatePoint, Path]:
         if self.published is None:
             raise CodecUnavailable(f"no checkpoints of {self.name} were published")
-        if not folder.is_dir():
-            raise CodecUnavailable(f"{folder}, which should hold checkpoints, is no folder")
         files: dict[RatePoint, Path] = {}
         for path in sorted(folder.glob("ncn_maskLoss_*.pth.tar")):
             value = re.search(r"lambda_(\d+)_(\d+)\.pth\.tar$", path.name)
@@ -85,8 +83,9 @@ class _NcnCodec(TrainableCodec):
                     )
                 files[point] = path
         if not files:
+            what = "holds no" if folder.is_dir() else "is no folder; it should hold the"
             raise CodecUnavailable(
-                f"{folder} holds no published checkpoints of {self.name}, which have names like "
+                f"{folder} {what} published checkpoints of {self.name}, which have names like "
                 f"ncn_maskLoss_CS_{self.published}_lambda_0_02.pth.tar"
             )
         return files
