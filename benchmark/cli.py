@@ -25,7 +25,7 @@ FAILED_JOBS = 1
 WRONG_USE = 2
 INTERRUPTED = 130
 
-_FIRST_LOOK = 24
+_FIRST_LOOK = 20
 _AP_KINDS = ("coco", "cityscapes")
 
 
@@ -66,7 +66,7 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="compress, decode, judge, compare",
         description="Compresses images with codecs at several rate points, lets the analysis "
         "network judge the decoded images, and compares the codecs. Without options: a first "
-        "look at 24 images of Miniscapes with all codecs that can run here. Run again after any "
+        "look at 20 images of Miniscapes with all codecs that can run here. Run again after any "
         "interruption, it goes on.",
     )
     _add_experiment(run)
