@@ -14,7 +14,7 @@ from benchmark.codec import Image
 from benchmark.runner import Failed, Finished, Outcome, attempt
 
 BATCH = 4
-"""The most images that are computed at once: at 2048 x 1024 they take some 6 GB."""
+"""The most images that are computed at once."""
 
 _MOST_WAITING = 16
 
