@@ -8,18 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark.codec import (
-    CodecUnavailable,
-    TrainableCodec,
-    find_codecs,
-    open_codec,
-    takes_option,
-)
-from benchmark.errors import UsageError
-from benchmark.presets import PRESETS
+from benchmark.codec import TrainableCodec, find_codecs, open_codec, takes_option
+from benchmark.errors import CodecUnavailable, UsageError
+from benchmark.run.presets import PRESETS
 
 if TYPE_CHECKING:
-    from benchmark.experiment import Experiment
+    from benchmark.run.experiment import Experiment
 
 FAILED_JOBS = 1
 WRONG_USE = 2
@@ -238,14 +232,14 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _run(options: argparse.Namespace) -> int:
-    from benchmark.experiment import run_experiment
+    from benchmark.run.experiment import run_experiment
 
     failures = run_experiment(_experiment(options), options.out, options.runner, options.jobs)
     return FAILED_JOBS if failures else 0
 
 
 def _plan(options: argparse.Namespace) -> int:
-    from benchmark.experiment import plan_experiment
+    from benchmark.run.experiment import plan_experiment
 
     plan = plan_experiment(_experiment(options), options.out, options.runner, options.jobs)
     print(plan.text())
@@ -253,7 +247,7 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _experiment(options: argparse.Namespace) -> Experiment:
-    from benchmark.experiment import Experiment
+    from benchmark.run.experiment import Experiment
 
     preset = PRESETS.get(options.preset)
     codecs = options.codecs or (preset.codecs if preset else None)
@@ -279,7 +273,7 @@ def _experiment(options: argparse.Namespace) -> Experiment:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from benchmark.experiment import show_run
+    from benchmark.run.experiment import show_run
 
     show_run(options.run, options.anchor, options.ap, options.external)
     return 0
@@ -316,7 +310,7 @@ def _codecs(options: argparse.Namespace) -> int:
 def _train_analysis(options: argparse.Namespace) -> int:
     import torch
 
-    from benchmark.analysis.training import Recipe, train_analysis
+    from benchmark.analysis.mask_rcnn.training import Recipe, train_analysis
     from benchmark.datasets import open_training_split
     from benchmark.metrics.average_precision import wap_of
 

@@ -8,10 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
-from benchmark.codec import CodecUnavailable
-from benchmark.errors import UsageError
+from benchmark.errors import CodecUnavailable, ProgramError, UsageError
 from benchmark.plugins import find_plugins
-from benchmark.programs import ProgramError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")

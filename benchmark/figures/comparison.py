@@ -14,11 +14,11 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from benchmark.analysis.network import Detection
-from benchmark.codec import Image
+from benchmark.analysis.analysis_network import Detection
 from benchmark.datasets.dataset import Category, Instance
 from benchmark.figures.style import TWO_COLUMNS, rgb
-from benchmark.store import Record
+from benchmark.image import Image
+from benchmark.run.run_folder import Record
 
 SHOWN_SCORE = 0.5
 """Detections below this score are not drawn."""

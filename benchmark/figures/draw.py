@@ -9,17 +9,16 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from benchmark.codec import find_codecs
+from benchmark.codec import Explainable, Explanation, find_codecs
 from benchmark.errors import UsageError
+from benchmark.evaluation.external_curves import external_curves
+from benchmark.evaluation.pictures import NotAvailable, RunPictures, first_line
 from benchmark.figures.alpha import draw_alpha
 from benchmark.figures.comparison import Shown, choose_crops, comparable, draw_comparison
-from benchmark.figures.curves import draw_relative_curve_differences, draw_wap_curves
-from benchmark.figures.explanation import Explainable, Explanation
 from benchmark.figures.laplace import choose_element, draw_laplace
-from benchmark.figures.pictures import NotAvailable, RunPictures, first_line
+from benchmark.figures.rate_curves import draw_relative_curve_differences, draw_wap_curves
 from benchmark.figures.style import paper_style, save
-from benchmark.interchange.external import external_curves
-from benchmark.store import UNCOMPRESSED, Record, RunFolder
+from benchmark.run.run_folder import UNCOMPRESSED, Record, RunFolder
 
 _MOST_MAPS = 4
 _MOST_COMPARED = 8

@@ -15,7 +15,7 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from benchmark.analysis.network import AnalysisNetwork, Detection
+from benchmark.analysis.analysis_network import AnalysisNetwork, Detection
 from benchmark.datasets.dataset import Category, Dataset, Picture, read_image
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmark.report.summary import ap_name, curve_label, curves, is_external
+from benchmark.evaluation.summary import ap_name, curve_label, curves, is_external
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart; grey for the pale yellow.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")

@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 import PIL.Image
 
-from benchmark.analysis.network import Detection
-from benchmark.codec import Image
+from benchmark.analysis.analysis_network import Detection
 from benchmark.errors import UsageError
+from benchmark.evaluation.pictures import NotAvailable, RunPictures
 from benchmark.figures.comparison import SHOWN_SCORE, comparable, decoded_mask
-from benchmark.figures.pictures import NotAvailable, RunPictures
-from benchmark.store import UNCOMPRESSED, Record, RunFolder
+from benchmark.image import Image
+from benchmark.run.run_folder import UNCOMPRESSED, Record, RunFolder
 
 _MOST_IMAGES = 4
 _MOST_PIXELS = 60_000_000

@@ -11,9 +11,7 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from benchmark.metrics.bjontegaard_delta import METHODS, relative_curve_difference
-from benchmark.report.gallery import Gallery
-from benchmark.report.summary import (
+from benchmark.evaluation.summary import (
     EXTERNAL,
     QUALITIES,
     ap_name,
@@ -24,7 +22,9 @@ from benchmark.report.summary import (
     points,
     remarks,
 )
-from benchmark.store import UNCOMPRESSED, Record
+from benchmark.metrics.bjontegaard_delta import METHODS, relative_curve_difference
+from benchmark.report.gallery import Gallery
+from benchmark.run.run_folder import UNCOMPRESSED, Record
 
 _SHOWN = ("bpp", "wap", "ap50", "psnr", "ms_ssim", "encode_s", "decode_s", "wap_low", "wap_high")
 _EVERY = 12
@@ -44,9 +44,9 @@ def html_report(
 
     Args:
         manifest: the run's ``run.json``.
-        summary: a line a rate point (`benchmark.report.summary.with_intervals`), perhaps with
+        summary: a line a rate point (`benchmark.evaluation.summary.with_intervals`), perhaps with
             external curves.
-        deltas: against all anchors (`benchmark.report.summary.all_delta_rates`).
+        deltas: against all anchors (`benchmark.evaluation.summary.all_delta_rates`).
         anchor: the one that is shown first.
         picture: the curves as an SVG file, for readers without scripts.
         records: of the run, to tell what is missing.

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark.report.summary import ap_name, remarks
+from benchmark.evaluation.summary import ap_name, remarks
 
 _COLUMNS = {
     "codec": "codec",

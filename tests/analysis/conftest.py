@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from benchmark.datasets.cityscapes import Cityscapes
-from benchmark.datasets.scenes import draw_scene
+from benchmark.datasets.miniscapes.scene import draw_scene
 
 
 @pytest.fixture(scope="session")
