@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-pytest_plugins = ["made_runs"]
+pytest_plugins = ["drawn_scenes", "made_runs"]
 
 
 @pytest.fixture
