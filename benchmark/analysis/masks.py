@@ -1,4 +1,4 @@
-"""Masks: pasted into the image, and encoded as COCO's run lengths."""
+"""Masks: pasted into the image, encoded as COCO's run lengths, and decoded."""
 
 from __future__ import annotations
 
@@ -62,3 +62,8 @@ def encode_mask(pixels: NDArray[np.bool_], corner: tuple[int, int], size: tuple[
         counts.pop()
     encoded = coco_mask.frPyObjects({"size": list(size), "counts": counts}, *size)
     return str(encoded["counts"], "ascii")
+
+
+def decode_mask(counts: str, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return the mask, H x W, of COCO's compressed run lengths of an image of this size."""
+    return coco_mask.decode({"size": list(size), "counts": counts.encode()}).astype(bool)

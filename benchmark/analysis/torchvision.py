@@ -19,9 +19,10 @@ from torchvision.models.detection.transform import resize_boxes
 from torchvision.ops import FrozenBatchNorm2d
 
 from benchmark.analysis.analysis_network import AnalysisNetwork, Detection, batches
-from benchmark.analysis.labels import LABEL_ID_OF_COCO_ID, detection, read_file
+from benchmark.analysis.labels import LABEL_ID_OF_COCO_ID
 from benchmark.errors import UsageError
 from benchmark.image import Image, images_tensor
+from benchmark.system.files import read_file
 
 _URL = MaskRCNN_ResNet50_FPN_Weights.COCO_V1.url
 _LABELS = 91  # COCO's largest id, and the background
@@ -107,7 +108,9 @@ def _detections(
         label_id = LABEL_ID_OF_COCO_ID.get(int(label))
         if label_id is not None:
             pixels, corner = _paste(mask, box, size)
-            detections.append(detection(label_id, float(score), box.numpy(), pixels, corner, size))
+            detections.append(
+                Detection.from_mask(label_id, float(score), box.numpy(), pixels, corner, size)
+            )
     return detections
 
 

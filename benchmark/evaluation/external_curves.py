@@ -12,15 +12,15 @@ from typing import Any
 import pandas as pd
 
 from benchmark.errors import UsageError
-from benchmark.evaluation.summary import EXTERNAL
-from benchmark.report.compressai_json import METRICS
+from benchmark.evaluation.curves import EXTERNAL
+from benchmark.metrics.qualities import COMPARED, QUALITIES
 
-_LARGEST = {"bpp": math.inf, "psnr": math.inf, "ms_ssim": 1, "wap": 100, "ap50": 100}
+_LARGEST = {"bpp": math.inf, **{name: quality.largest for name, quality in QUALITIES.items()}}
 """The columns that are read, and the largest value of each."""
 
-_JSON_NAMES = {name: column for column, name in METRICS.items() if column in _LARGEST}
-_JSON_NAMES |= {"psnr": "psnr", "ms-ssim": "ms_ssim"}
-_QUALITIES = ("wap", "psnr")
+_JSON_NAMES = {"bpp": "bpp"}
+_JSON_NAMES |= {name: column for column, its in QUALITIES.items() for name in its.names}
+_NEEDED = [quality.column for quality in COMPARED]
 
 
 def external_curves(specs: Sequence[str], taken: Sequence[str]) -> list[pd.DataFrame]:
@@ -79,8 +79,7 @@ def read_curve(file: Path) -> pd.DataFrame:
             "codec": name,
             "rate_point": [f"point{number}" for number in range(1, points + 1)],
             "images": pd.array([pd.NA] * points, dtype="Int64"),
-            **{column: columns.get(column, math.nan) for column in ("bpp", "wap", "ap50")},
-            **{column: columns.get(column, math.nan) for column in ("psnr", "ms_ssim")},
+            **{column: columns.get(column, math.nan) for column in _LARGEST},
             **dict.fromkeys(("encode_s", "decode_s", "analysis_s"), math.nan),
             "ap": None,
             "source": EXTERNAL,
@@ -137,9 +136,9 @@ def _read_csv(file: Path, text: str) -> tuple[str, dict[str, list[float]]]:
 
 
 def _check_columns(where: str, columns: Mapping[str, Any]) -> None:
-    if "bpp" not in columns or not any(quality in columns for quality in _QUALITIES):
+    if "bpp" not in columns or not any(quality in columns for quality in _NEEDED):
         found = ", ".join(columns) or "none of them"
-        raise UsageError(f"{where}: a curve needs bpp, and wap or psnr; found {found}")
+        raise UsageError(f"{where}: a curve needs bpp, and {' or '.join(_NEEDED)}; found {found}")
 
 
 def _value(where: str, column: str, value: Any) -> float:

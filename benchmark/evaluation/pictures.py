@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import tarfile
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from threading import Lock
 
 from benchmark.analysis.analysis_network import Detection
 from benchmark.codec import Codec, open_codec
-from benchmark.datasets import open_dataset
-from benchmark.datasets.dataset import Dataset, Instance, Picture, fingerprint, read_image
+from benchmark.datasets.dataset import Instance, Picture, read_image
 from benchmark.errors import CodecUnavailable, UsageError
+from benchmark.evaluation.opened_run import OpenedRun
 from benchmark.image import Image
-from benchmark.run.run_folder import UNCOMPRESSED, Record, RunFolder
+from benchmark.run.jobs import pixels_hash
+from benchmark.run.record import UNCOMPRESSED, Key, Record
+
+SHOWN_SCORE = 0.5
+"""Detections below this score are not drawn."""
 
 _LONGEST_ENCODING_S = 30.0
 
@@ -30,48 +33,31 @@ class RunPictures:
     in it, or made again.
     """
 
-    def __init__(self, folder: RunFolder) -> None:
-        """Reads the records.
+    def __init__(self, run: OpenedRun) -> None:
+        """Take the records of a run.
 
         Raises:
-            UsageError: if the folder holds no run, or its data set is missing.
+            UsageError: if the data set of the run is missing.
         """
-        self.folder = folder
-        self.manifest = folder.manifest()
-        if not self.manifest:
-            raise UsageError(f"{folder.path} is not a run folder")
-        self.records: Mapping[tuple[str, str, str], Record] = {
-            record.key: record for record in folder.records()
-        }
-        self.dataset: Dataset = open_dataset(self.manifest["dataset"]["spec"])
+        self.run = run
+        self.records: Mapping[Key, Record] = {record.key: record for record in run.records}
+        self.dataset = run.dataset
         self._codecs: dict[str, Codec | NotAvailable] = {}
         self._archived: dict[str, dict[str, bytes]] = {}
         self._detections: dict[tuple[str, str], dict[int, list[Detection]]] = {}
-        self._checked: set[str] = set()
         self._lock = Lock()
 
-    @cached_property
-    def pictures(self) -> dict[str, Picture]:
-        """The run's images by name."""
-        names = {name for _, _, name in self.records}
-        return {picture.name: picture for picture in self.dataset.pictures if picture.name in names}
-
     def picture(self, name: str) -> Picture:
-        """The image called ``name``, as the run had it.
+        """Return the image called ``name``, as the run had it.
 
         Raises:
             UsageError: if the run does not have it, or the data set's is another one now.
         """
-        if name not in self.pictures:
-            known = ", ".join(list(self.pictures)[:3])
+        if name not in self.run.pictures:
+            known = ", ".join(list(self.run.pictures)[:3])
             raise UsageError(f"the run has no image {name!r}: it has {known}, ...")
-        picture = self.pictures[name]
-        if name not in self._checked:
-            expected = self.manifest["dataset"]["images"].get(name, {}).get("pixels")
-            if fingerprint(self.dataset, picture).pixels != expected:
-                raise UsageError(f"image {name} of the data set is not the one that the run had")
-            self._checked.add(name)
-        return picture
+        self.run.check([name])
+        return self.run.pictures[name]
 
     def instances(self, name: str) -> list[Instance]:
         """The annotated objects of an image."""
@@ -93,19 +79,25 @@ class RunPictures:
             with self._lock:
                 codec = self.codec(record.codec)
                 bitstream = self._kept(record)
+            point = codec.rate_point(record.rate_point)
+            codec.prepare(point)
             if bitstream is None:
-                if record.encode_s > _LONGEST_ENCODING_S:
+                if (record.encode_s or 0) > _LONGEST_ENCODING_S:
                     raise NotAvailable(
                         f"{'/'.join(record.key)}: its bitstream is not in the run folder, and "
                         f"making it again takes {record.encode_s:.0f} s"
                     )
-                point = codec.rate_point(record.rate_point)
                 bitstream = codec.encode(self.original(record.image), point)
             if hashlib.sha256(bitstream).hexdigest() != record.sha256:
                 raise NotAvailable(
                     f"{'/'.join(record.key)}: the bitstream is not that of the run's record"
                 )
-            return codec.decode(bitstream)
+            decoded = codec.decode(bitstream)
+            if record.decoded_sha256 and pixels_hash(decoded) != record.decoded_sha256:
+                raise NotAvailable(
+                    f"{'/'.join(record.key)}: it is not decoded to the pixels of the run's record"
+                )
+            return decoded
         except NotAvailable:
             raise
         except Exception as error:  # an adapter may raise anything
@@ -115,7 +107,7 @@ class RunPictures:
         """What the analysis network found in a decoded image."""
         key = record.codec, record.rate_point
         if key not in self._detections:
-            self._detections[key] = self.folder.detections(*key)
+            self._detections[key] = self.run.folder.detections(*key)
         return self._detections[key].get(record.image_id, [])
 
     def codec(self, name: str) -> Codec:
@@ -125,7 +117,7 @@ class RunPictures:
             NotAvailable: if it cannot run here.
         """
         if name not in self._codecs:
-            options = self.manifest["codecs"].get(name, {}).get("options", {})
+            options = self.options(name)
             try:
                 self._codecs[name] = open_codec(name, options)
             except (CodecUnavailable, UsageError) as error:
@@ -135,9 +127,14 @@ class RunPictures:
             raise codec
         return codec
 
+    def options(self, name: str) -> Mapping[str, str]:
+        """Return the options that a codec of the run had."""
+        entry = self.run.manifest.codecs.get(name)
+        return entry.options if entry else {}
+
     def _kept(self, record: Record) -> bytes | None:
         """The bitstream that the run folder holds, if it does."""
-        file = self.folder.bitstream(record)
+        file = self.run.folder.bitstream(record)
         if file.is_file():
             return file.read_bytes()
         if record.codec not in self._archived:
@@ -145,7 +142,7 @@ class RunPictures:
         return self._archived[record.codec].get("/".join(record.key))
 
     def _unpacked(self, codec: str) -> dict[str, bytes]:
-        archive = self.folder.path / f"{codec}-bitstreams.tar.xz"
+        archive = self.run.folder.path / f"{codec}-bitstreams.tar.xz"
         if not archive.is_file():
             return {}
         with tarfile.open(archive) as files:

@@ -10,18 +10,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from benchmark.evaluation.summary import (
-    QUALITIES,
+from benchmark.evaluation.curves import (
     ap_name,
+    compared_qualities,
     curve_label,
     curves,
     is_external,
     points,
+    single_points,
 )
 from benchmark.figures.style import ONE_COLUMN, TWO_COLUMNS, LineStyle, line_styles
 from benchmark.metrics.bjontegaard_delta import relative_curve_difference
+from benchmark.metrics.qualities import QUALITIES, Quality
 
-_QUALITY_NAMES = {"wap": "wAP ({ap}) / %", "psnr": "PSNR / dB"}
 _TICKS = (-87.5, -75, -50, 0, 100, 300, 700, 1500)
 _LEGEND_COLUMNS, _MOST_COLUMNS = 3, 7
 
@@ -44,7 +45,7 @@ def draw_wap_curves(summary: pd.DataFrame) -> Figure:
         if is_external(lines):
             style |= {"linestyle": "--", "markerfacecolor": "none"}
         axes.plot(lines["bpp"], lines["wap"], label=curve_label(lines), **style)
-    for (codec, lines), dashes in zip(_single_points(summary).items(), ("--", ":"), strict=False):
+    for (codec, lines), dashes in zip(single_points(summary).items(), ("--", ":"), strict=False):
         axes.axhline(lines["wap"].iloc[0], color="0.35", lw=0.8, ls=dashes, label=codec)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
@@ -52,13 +53,13 @@ def draw_wap_curves(summary: pd.DataFrame) -> Figure:
     axes.grid(which="both", axis="x")
     axes.grid(axis="y")
     axes.set_xlabel("rate / bits per pixel")
-    axes.set_ylabel(_QUALITY_NAMES["wap"].format(ap=ap_name(summary)))
+    axes.set_ylabel(QUALITIES["wap"].title(ap_name(summary)))
     _add_legend(figure, axes)
     return figure
 
 
 def draw_relative_curve_differences(summary: pd.DataFrame, anchor: str) -> Figure:
-    """The codecs' rates relative to the anchor's at equal wAP and at equal PSNR.
+    """Return the codecs' rates relative to the anchor's, one panel per quality.
 
     Args:
         summary: as in ``summary.csv``; it holds a curve of the anchor.
@@ -66,7 +67,7 @@ def draw_relative_curve_differences(summary: pd.DataFrame, anchor: str) -> Figur
     """
     lines = curves(summary)
     styles = line_styles(list(lines))
-    qualities = [quality for quality in QUALITIES if summary[quality].notna().any()]
+    qualities = compared_qualities(summary)
     columns = -(-len(lines) // -(-len(lines) // _MOST_COLUMNS))
     rows = -(-len(lines) // columns)
     figure = Figure(figsize=(TWO_COLUMNS, 2.4 + 0.16 * rows), layout="constrained")
@@ -80,7 +81,7 @@ def draw_relative_curve_differences(summary: pd.DataFrame, anchor: str) -> Figur
         axes.set_yscale("function", functions=(_to_doublings, _from_doublings))
         axes.set_yticks(_TICKS, [f"{tick:+g}" if tick else "0" for tick in _TICKS])
         axes.grid()
-        axes.set_xlabel(_QUALITY_NAMES[quality].format(ap=ap_name(summary)))
+        axes.set_xlabel(quality.title(ap_name(summary)))
     for axes in panels:
         low, high = _to_doublings(np.array([min(drawn), max(drawn)]))
         axes.set_ylim(_from_doublings(np.array([low - 0.3, high + 0.3])))
@@ -90,12 +91,12 @@ def draw_relative_curve_differences(summary: pd.DataFrame, anchor: str) -> Figur
 
 
 def _draw_difference(
-    axes: Axes, lines: pd.DataFrame, anchor: pd.DataFrame, quality: str, style: LineStyle
+    axes: Axes, lines: pd.DataFrame, anchor: pd.DataFrame, quality: Quality, style: LineStyle
 ) -> list[float]:
     """Draws a curve; the values that it reaches."""
     difference = relative_curve_difference(points(lines, quality), points(anchor, quality))
     axes.plot(
-        difference.quality,
+        [quality.rising(value) for value in difference.quality],
         difference.percent,
         label=lines["codec"].iloc[0],
         markevery=0.2,
@@ -111,10 +112,6 @@ def _to_doublings(percent: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _from_doublings(doublings: NDArray[np.float64]) -> NDArray[np.float64]:
     return 100 * (2.0**doublings - 1)
-
-
-def _single_points(summary: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    return {str(codec): lines for codec, lines in summary.groupby("codec") if len(lines) == 1}
 
 
 def _add_legend(figure: Figure, axes: Axes, columns: int = _LEGEND_COLUMNS) -> None:

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from benchmark.evaluation.summary import remarks
+from benchmark.evaluation.deltas import label_of, remarks
+from benchmark.metrics.qualities import QUALITIES
 
 _METHODS = {"akima": "Akima", "pchip": "PCHIP", "cubic": "cubic"}
-_QUALITIES = {"wap": "wAP", "psnr": "PSNR"}
-_COLUMNS = {
-    "bpp": ("bpp", "{:.4f}"),
-    "wap": (r"wAP/\%", "{:.2f}"),
-    "ap50": (r"AP50/\%", "{:.2f}"),
-    "psnr": ("PSNR/dB", "{:.2f}"),
-    "ms_ssim": ("MS-SSIM", "{:.4f}"),
-}
 _ESCAPES = str.maketrans(
     {character: f"\\{character}" for character in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
@@ -30,22 +23,31 @@ def escape(text: str) -> str:
     return text.translate(_ESCAPES)
 
 
-def delta_rate_table(deltas: pd.DataFrame, anchor: str, ap: str, method: str = "akima") -> str:
-    """The Bjontegaard delta rates and their uncertainties, a line a codec.
+def delta_rate_table(
+    deltas: pd.DataFrame,
+    anchor: str,
+    ap: str,
+    commands: Mapping[str, Sequence[str]],
+    method: str = "akima",
+) -> str:
+    """Return one row per codec: the Bjontegaard delta rates and their uncertainties.
 
-    What makes one doubtful stands below. Where the anchor has no curve, a comment says so.
+    What makes one doubtful stands below, and in comments how each curve was made. Where the
+    anchor has no curve, a comment says so.
 
     Args:
-        deltas: as `benchmark.evaluation.summary.delta_rates` makes it, or as ``bd_rate.csv``
+        deltas: as `benchmark.evaluation.deltas.delta_rates` makes it, or as ``bd_rate.csv``
             is read.
         anchor: the codec that the others are compared to.
         ap: whose average precision wAP rests on, for the caption: COCO or Cityscapes.
+        commands: those that made each codec's curve.
         method: the interpolation.
     """
     deltas = deltas[(deltas["method"] == method) & (deltas["anchor"] == anchor)]
     if deltas.empty:
         return f"% no Bjontegaard deltas: {anchor} has no curve in this run\n"
-    qualities = [quality for quality in _QUALITIES if quality in set(deltas["quality"])]
+    present = set(deltas["quality"])
+    qualities = [quality for quality in QUALITIES if quality in present]
     notes: dict[str, str] = {}
     rows = []
     for codec, lines in deltas.groupby("codec"):
@@ -57,33 +59,14 @@ def delta_rate_table(deltas: pd.DataFrame, anchor: str, ap: str, method: str = "
         f"({_METHODS[method]} interpolation). Negative: fewer bits than the anchor. "
         f"$\\pm$: the most that a single rate point changes the delta. {_ap_sentence(ap)}"
     )
-    header = ["codec", *(f"at equal {_QUALITIES[quality]}" for quality in qualities)]
-    return _table(caption, "delta-rates", "l" + "r" * len(qualities), header, [rows], notes)
-
-
-def summary_table(summary: pd.DataFrame, ap: str) -> str:
-    """Rate and quality, a line a codec and rate point; without the qualities that nothing has.
-
-    Args:
-        summary: as `benchmark.evaluation.summary.summarize` makes it, or as ``summary.csv``
-            is read.
-        ap: as for `delta_rate_table`.
-    """
-    shown = [column for column in _COLUMNS if summary[column].notna().any()]
-    groups = [
-        [
-            [
-                _name(codec) if number == 0 else "",
-                _name(line["rate_point"]),
-                *(_number(line[column], _COLUMNS[column][1]) for column in shown),
-            ]
-            for number, line in enumerate(lines.to_dict("records"))
-        ]
-        for codec, lines in summary.groupby("codec")
+    header = ["codec", *(f"at equal {label_of(quality)}" for quality in qualities)]
+    made = [
+        f"% {codec}: {command}"
+        for codec in sorted({*deltas["codec"], anchor})
+        for command in commands.get(codec, ())
     ]
-    header = ["codec", "rate point", *(_COLUMNS[column][0] for column in shown)]
-    caption = f"Rate and quality of all rate points. {_ap_sentence(ap)}"
-    return _table(caption, "rate-points", "ll" + "r" * len(shown), header, groups, {})
+    table = _table(caption, "delta-rates", "l" + "r" * len(qualities), header, [rows], notes)
+    return "\n".join([*made, table])
 
 
 def _table(
@@ -135,10 +118,6 @@ def _mark(number: int) -> str:
     """a to z, then aa and so on."""
     rounds, letter = divmod(number, len(string.ascii_lowercase))
     return string.ascii_lowercase[letter] * (rounds + 1)
-
-
-def _number(value: Any, pattern: str) -> str:
-    return "--" if pd.isna(value) else pattern.format(value)
 
 
 def _name(name: object) -> str:

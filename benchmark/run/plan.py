@@ -1,13 +1,19 @@
-"""What a run will take, from one image that is coded and judged for real."""
+"""What a run will take, from one image that is coded and measured for real."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
-from benchmark.run.run_folder import UNCOMPRESSED, Record
+from benchmark.errors import UsageError
+from benchmark.run.carry_out import OnProgress
+from benchmark.run.experiment import Experiment, perform, prepare
+from benchmark.run.jobs import rating_s
+from benchmark.run.record import UNCOMPRESSED, Record
+from benchmark.runner import Failed
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,41 @@ class Plan:
         )
 
 
+def plan_experiment(
+    experiment: Experiment,
+    out: Path,
+    runner_spec: str,
+    jobs: int | None,
+    on_progress: OnProgress = lambda done, jobs: None,
+) -> Plan:
+    """Carry out an experiment on one image, and return what the whole will take.
+
+    It is the image whose file has the median size: the more there is in an image, the longer it
+    takes. What was done lies in the run folder, and the run goes on from there.
+
+    Raises:
+        UsageError: if it cannot be carried out as it was asked for, or a codec fails.
+    """
+    prepared = prepare(experiment, out, runner_spec, jobs)
+    by_size = sorted(prepared.pictures, key=lambda picture: picture.path.stat().st_size)
+    typical = by_size[len(by_size) // 2]
+    outcome = perform(prepared, on_progress, only=[typical]).outcome
+    for codec, reasons in outcome.failures.items():
+        raise UsageError(f"{codec} failed on {typical.name}: {reasons[0]}")
+    names = {choice.name for choice, _ in prepared.choices} | {UNCOMPRESSED}
+    records = [
+        record
+        for record in prepared.folder.records()
+        if record.image == typical.name and record.codec in names
+    ]
+    (rated,) = prepared.runner.run(rating_s, [typical])
+    prepared.runner.close()
+    if isinstance(rated, Failed):
+        raise UsageError(rated.reason)
+    images, workers = len(prepared.pictures), prepared.runner.workers
+    return extrapolated(records, images, rated.result, outcome.peak_memory, workers)
+
+
 def extrapolated(
     records: Sequence[Record], images: int, rating_s: float, peak_memory: int, workers: int
 ) -> Plan:
@@ -62,8 +103,9 @@ def extrapolated(
         peak_memory: bytes that the largest worker took.
         workers: number of jobs that are worked on at once.
     """
-    measured = pd.DataFrame([vars(record) for record in records])
     times = ["encode_s", "decode_s", "analysis_s"]
+    shown = ["codec", "rate_point", *times, "bytes"]
+    measured = pd.DataFrame([{name: getattr(its, name) for name in shown} for its in records])
     table = measured.groupby(["codec", "rate_point"], sort=False)[[*times, "bytes"]].mean()
     table = table.reset_index()
     table.insert(2, "jobs", images)

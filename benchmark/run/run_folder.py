@@ -3,184 +3,170 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
-import math
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import filelock
+
 from benchmark.analysis.analysis_network import Detection
 from benchmark.errors import UsageError
-from benchmark.metrics.average_precision import coco_result
+from benchmark.run.manifest import Manifest, manifest_text, parse_manifest
+from benchmark.run.record import Record, parse_record, record_line
 from benchmark.system.files import UNFINISHED, write_whole
-
-UNCOMPRESSED = "uncompressed"
-"""What the original images are called where a codec's name is expected."""
-
-
-@dataclass(frozen=True)
-class Record:
-    """What was measured on one image at one rate point of one codec.
-
-    Attributes:
-        codec, rate_point, image: what was measured.
-        image_id: the image's number in the data set.
-        width, height: of the image, in pixels.
-        bytes: size of the bitstream.
-        sha256: of the bitstream; empty for the original images, whose pixels are not kept.
-        decoded_sha256: of the decoded pixels, row by row, RGB.
-        detections: number of detections in the decoded image.
-        psnr: in dB over RGB; None where the decoded image equals the original.
-        ms_ssim: at most 1; None for images too small for it.
-        encode_s, decode_s, analysis_s: wall time in seconds, on one thread.
-    """
-
-    codec: str
-    rate_point: str
-    image: str
-    image_id: int
-    width: int
-    height: int
-    bytes: int
-    sha256: str
-    decoded_sha256: str
-    detections: int
-    psnr: float | None
-    ms_ssim: float | None
-    encode_s: float
-    decode_s: float
-    analysis_s: float
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """Codec, rate point and image: what there is one record of."""
-        return self.codec, self.rate_point, self.image
 
 
 class RunFolder:
-    """Reads and writes a run folder; design: a run that was killed at any moment goes on.
+    """Read and write a run folder; a run that was killed at any moment goes on.
 
     Bitstreams are written whole or not at all. Lines of records and detections are appended,
-    the record last; when the folder is opened again, what is half written, or no longer fits a
-    record, is dropped and asked for again.
+    the record last; when the folder is opened again, what is half written, or no longer fits its
+    record, is dropped and asked for again. What this version merely does not know is kept.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock = filelock.FileLock(path / _LOCK, timeout=0)
+
+    def __reduce__(self) -> tuple[type[RunFolder], tuple[Path]]:
+        return RunFolder, (self.path,)  # a lock stays in its process
 
     # Manifest
 
-    def manifest(self) -> dict[str, Any]:
-        """What ``run.json`` holds; empty for a new folder.
+    def manifest(self) -> Manifest | None:
+        """Return what ``run.json`` holds; None for a new folder.
 
         Raises:
-            UsageError: if the folder holds other files, or the manifest cannot be read.
+            UsageError: if the folder holds other files, or the manifest cannot be read or is of a
+                newer format.
         """
         file = self.path / "run.json"
-        if not file.exists():
-            if self.path.exists() and any(
-                entry.name != _LOCK and not entry.name.startswith(UNFINISHED)
-                for entry in self.path.iterdir()
-            ):
-                raise UsageError(f"{self.path} holds files, but no run: choose another --out")
-            return {}
-        try:
-            manifest = json.loads(file.read_text())
-        except ValueError as error:
-            raise UsageError(f"{file} is not a run's manifest ({error})") from error
-        if not isinstance(manifest, dict):
-            raise UsageError(f"{file} is not a run's manifest: it holds no object")
+        if file.exists():
+            return parse_manifest(file.read_text(encoding="utf-8"), file)
+        if self.path.exists() and any(
+            entry.name != _LOCK and not entry.name.startswith(UNFINISHED)
+            for entry in self.path.iterdir()
+        ):
+            raise UsageError(f"{self.path} holds files, but no run: choose another --out")
+        return None
+
+    def finished_manifest(self) -> Manifest:
+        """Return the manifest of a folder that holds a run.
+
+        Raises:
+            UsageError: as `manifest`, and if there is none.
+        """
+        manifest = self.manifest()
+        if manifest is None:
+            raise UsageError(f"{self.path} is not a run folder")
         return manifest
 
-    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
-        self.write_file("run.json", json.dumps(manifest, indent=1).encode() + b"\n")
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Write ``run.json``."""
+        self.write_file("run.json", manifest_text(manifest).encode())
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps other processes from writing to the folder.
+        """Keep other processes from writing to the folder; may be nested.
 
         Raises:
-            UsageError: if one does.
+            UsageError: if one writes to it.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / _LOCK).open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise UsageError(f"another process is writing to {self.path}") from None
-            yield
+        try:
+            with self._lock:
+                yield
+        except filelock.Timeout:
+            raise UsageError(f"another process is writing to {self.path}") from None
 
     # Results
 
     def add(self, record: Record, bitstream: bytes | None, detections: Sequence[Detection]) -> None:
-        """Adds the result of one image; it is lost or kept as a whole."""
+        """Add the result of one image; it is lost or kept as a whole."""
         if bitstream is not None:
             write_whole(self.bitstream(record), bitstream)
         self._append_detections(record, detections)
-        _append(self.path / "records.jsonl", _record_line(record))
+        _append(self.path / _RECORDS, record_line(record))
 
     def bitstream(self, record: Record) -> Path:
-        """The file of a record's bitstream."""
+        """Return the file of a record's bitstream."""
         return self.path / "bitstreams" / record.codec / record.rate_point / record.image
 
+    def stored_bitstream(self, record: Record) -> bytes | None:
+        """Return a record's bitstream; None if the file is missing or is not the record's."""
+        try:
+            content = self.bitstream(record).read_bytes()
+        except OSError:
+            return None
+        return content if hashlib.sha256(content).hexdigest() == record.sha256 else None
+
     def records(self) -> list[Record]:
-        """The records, in the order of their lines; a half-written line is left out."""
-        return [record for line in _lines(self.path / "records.jsonl") if (record := _parse(line))]
+        """Return the records, in the order of their lines, without those that are not whole."""
+        return [line for line in self._record_lines() if isinstance(line, Record)]
 
     def detections(self, codec: str, rate_point: str) -> dict[int, list[Detection]]:
-        """The detections of a rate point, by the image's id."""
+        """Return the detections of a rate point, by the image's number in this folder."""
         found: dict[int, list[Detection]] = {}
         for entry in _detection_entries(self._detections_file(codec, rate_point)):
-            segmentation = entry["segmentation"]
-            detection = Detection(
-                category_id=entry["category_id"],
-                score=entry["score"],
-                box=tuple(entry["bbox"]),
-                size=tuple(segmentation["size"]),
-                counts=segmentation["counts"],
-            )
-            found.setdefault(entry["image_id"], []).append(detection)
+            found.setdefault(entry["image_id"], []).append(Detection.from_coco(entry))
         return found
 
     def mend(self) -> list[Record]:
-        """Drops what cannot be trusted, sorts the rest; returns the records that remain."""
+        """Drop what cannot be trusted, sort the rest; return the records that remain.
+
+        Lines of records that this version does not know are kept below the others, and the
+        detections that belong to them are kept too.
+        """
         for unfinished in self.path.rglob(UNFINISHED + "*"):
             unfinished.unlink()
+        lines = self._record_lines()
+        unknown = [line for line in lines if isinstance(line, _UnknownLine)]
         groups: dict[tuple[str, str], list[Record]] = {
             (file.parent.name, file.stem): [] for file in self.path.glob("detections/*/*.json")
         }
-        for record in {record.key: record for record in self.records()}.values():
+        records = {line.key: line for line in lines if isinstance(line, Record)}
+        for record in records.values():
             groups.setdefault((record.codec, record.rate_point), []).append(record)
         trusted = []
-        for (codec, rate_point), records in sorted(groups.items()):
+        for (codec, rate_point), group in sorted(groups.items()):
             entries = _detection_entries(self._detections_file(codec, rate_point))
             found = Counter(entry["image_id"] for entry in entries)
             kept = [
                 record
-                for record in sorted(records, key=lambda record: record.image)
+                for record in sorted(group, key=lambda record: record.image)
                 if found[record.image_id] == record.detections and self._has_bitstream(record)
             ]
-            self._write_detections(codec, rate_point, kept, entries)
+            ids = {record.image_id for record in kept}
+            ids |= {line.image_id for line in unknown if line.point == (codec, rate_point)}
+            self._write_detections(codec, rate_point, ids, entries)
             trusted += kept
-        lines = "".join(_record_line(record) for record in trusted)
-        if lines or (self.path / "records.jsonl").exists():
-            self.write_file("records.jsonl", lines.encode())
+        text = "".join([*map(record_line, trusted), *(line.text + "\n" for line in unknown)])
+        if text or (self.path / _RECORDS).exists():
+            self.write_file(_RECORDS, text.encode())
         return trusted
 
     def write_file(self, name: str, content: bytes) -> None:
-        """Writes a file below the run folder whole, or not at all."""
+        """Write a file below the run folder whole, or not at all."""
         write_whole(self.path / name, content)
 
+    def _record_lines(self) -> list[Record | _UnknownLine]:
+        """The lines that are whole: records, and what this version does not know."""
+        found: list[Record | _UnknownLine] = []
+        for line in _lines(self.path / _RECORDS):
+            record = parse_record(line)
+            if record is not None:
+                found.append(record)
+            elif (unknown := _unknown(line)) is not None:
+                found.append(unknown)
+        return found
+
     def _has_bitstream(self, record: Record) -> bool:
-        if not record.sha256:
-            return True
-        file = self.bitstream(record)
-        return file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() == record.sha256
+        return not record.sha256 or self.stored_bitstream(record) is not None
 
     def _detections_file(self, codec: str, rate_point: str) -> Path:
         return self.path / "detections" / codec / f"{rate_point}.json"
@@ -193,20 +179,15 @@ class RunFolder:
             file.write_bytes(_EMPTY_ARRAY)
         if not detections:
             return
-        lines = [_json(coco_result(record.image_id, detection)) for detection in detections]
+        lines = [_json(detection.to_coco(record.image_id)) for detection in detections]
         with file.open("r+b") as array:
             end = array.seek(-len(_ARRAY_END), os.SEEK_END)
             separator = b"\n" if end == len(_EMPTY_ARRAY) - len(_ARRAY_END) else b",\n"
             array.write(separator + ",\n".join(lines).encode() + _ARRAY_END)
 
     def _write_detections(
-        self,
-        codec: str,
-        rate_point: str,
-        kept: Sequence[Record],
-        entries: Sequence[Mapping[str, Any]],
+        self, codec: str, rate_point: str, ids: set[Any], entries: Sequence[Mapping[str, Any]]
     ) -> None:
-        ids = {record.image_id for record in kept}
         lines = [
             _json(entry)
             for entry in sorted(entries, key=lambda entry: entry["image_id"])
@@ -216,18 +197,23 @@ class RunFolder:
         self.write_file(f"detections/{codec}/{rate_point}.json", b"[" + body + _ARRAY_END)
 
 
+@dataclass(frozen=True)
+class _UnknownLine:
+    """A whole line of the records that this version cannot read, and what it is about."""
+
+    text: str
+    point: tuple[Any, Any]
+    image_id: Any
+
+
 _LOCK = ".lock"
+_RECORDS = "records.jsonl"
 _ARRAY_END = b"\n]\n"
 _EMPTY_ARRAY = b"[" + _ARRAY_END
-_FIELDS = {field.name for field in fields(Record)}
 
 
 def _json(entry: Mapping[str, Any]) -> str:
     return json.dumps(entry, separators=(",", ":"))
-
-
-def _record_line(record: Record) -> str:
-    return json.dumps(asdict(record), allow_nan=False) + "\n"
 
 
 def _append(file: Path, line: str) -> None:
@@ -238,17 +224,19 @@ def _append(file: Path, line: str) -> None:
 def _lines(file: Path) -> list[str]:
     if not file.exists():
         return []
-    return file.read_text(errors="replace").splitlines()
+    return file.read_text(encoding="utf-8", errors="replace").splitlines()
 
 
-def _parse(line: str) -> Record | None:
+def _unknown(line: str) -> _UnknownLine | None:
+    """A line that no killed process has left half written, since it is whole JSON."""
     try:
         values = json.loads(line)
     except ValueError:
         return None
-    if not isinstance(values, dict) or set(values) != _FIELDS:
+    if not isinstance(values, dict):
         return None
-    return Record(**values)
+    point = values.get("codec"), values.get("rate_point")
+    return _UnknownLine(line, point, values.get("image_id"))
 
 
 def _detection_entries(file: Path) -> list[dict[str, Any]]:
@@ -260,8 +248,3 @@ def _detection_entries(file: Path) -> list[dict[str, Any]]:
             if isinstance(entry, dict):
                 entries.append(entry)
     return entries
-
-
-def finite(value: float) -> float | None:
-    """A number for a record: None in place of infinity and NaN, which JSON does not have."""
-    return value if math.isfinite(value) else None

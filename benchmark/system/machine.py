@@ -1,16 +1,12 @@
-"""What a run was made with: versions of the software, the machine, and its memory."""
+"""What a run was made with: versions of the software and the machine."""
 
 from __future__ import annotations
 
 import platform
-import resource
-import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import joblib
-
-from benchmark.system.programs import peak_memory_with_programs
 
 _PACKAGES = (
     "benchmark",
@@ -48,13 +44,6 @@ def machine() -> dict[str, str]:
         "cores": str(joblib.cpu_count()),
         "system": platform.platform(),
     }
-
-
-def peak_memory() -> int:
-    """Bytes that this process has taken at most so far, together with the programs that it ran."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    return max(own, peak_memory_with_programs())
 
 
 def _processor() -> str:

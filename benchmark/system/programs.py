@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.errors import ProgramError
+from benchmark.system.memory import note_program
 
 _LAST_LINES = 5
 _LOOK_S = 0.2
-
-_peak_memory = 0
 
 
 def run_program(
@@ -55,7 +54,6 @@ def run_program(
 
 def _run(arguments: list[str], stdin: bytes, timeout: float) -> subprocess.CompletedProcess[bytes]:
     """As `subprocess.run`, with an eye on the memory."""
-    global _peak_memory
     deadline = time.monotonic() + timeout
     pipe = subprocess.PIPE
     with tempfile.TemporaryFile() as source:
@@ -68,38 +66,12 @@ def _run(arguments: list[str], stdin: bytes, timeout: float) -> subprocess.Compl
                         output = process.communicate(timeout=_LOOK_S)
                         return subprocess.CompletedProcess(arguments, process.returncode, *output)
                     except subprocess.TimeoutExpired:
-                        memory = memory_of("self") + memory_of(str(process.pid), "VmHWM")
-                        _peak_memory = max(_peak_memory, memory)
+                        note_program(process.pid)
                         if time.monotonic() > deadline:
                             raise
             except BaseException:
                 process.kill()
                 raise
-
-
-def peak_memory_with_programs() -> int:
-    """Bytes that this process and a program that it ran have taken together, at most so far.
-
-    Seen every 0.2 s, on Linux only; 0 where nothing was seen. The operating system's own count
-    of the memory of ended programs does not help: it takes a program to be as large at its start
-    as the process that starts it has ever been.
-    """
-    return _peak_memory
-
-
-def memory_of(process: str, kind: str = "VmRSS") -> int:
-    """Bytes of memory of a process, on Linux; 0 elsewhere, or where there is no such process.
-
-    Args:
-        process: its number, or ``self``.
-        kind: ``VmRSS`` for what it holds now, ``VmHWM`` for the most that it has held.
-    """
-    try:
-        lines = Path("/proc", process, "status").read_text().splitlines()
-    except OSError:
-        return 0
-    sizes = [line.split()[1] for line in lines if line.startswith(kind + ":")]
-    return 1024 * int(sizes[0]) if sizes else 0
 
 
 def last_lines(output: bytes) -> str:

@@ -23,11 +23,12 @@ from benchmark.analysis.detectron2.heads import (
     not_empty,
 )
 from benchmark.analysis.detectron2.network import Detectron2MaskRcnn
-from benchmark.analysis.labels import LABEL_ID_OF_COCO_ID, detection, read_file
+from benchmark.analysis.labels import LABEL_ID_OF_COCO_ID
 from benchmark.analysis.mask_rcnn.heads import Found
 from benchmark.datasets.cityscapes import CATEGORIES
 from benchmark.errors import UsageError
 from benchmark.image import Image
+from benchmark.system.files import read_file
 
 _SHORT_SIDE = 1024
 _LONG_SIDE = 2048
@@ -121,7 +122,7 @@ class Detectron2Analysis(AnalysisNetwork):
                 pixels, corner = _paste(mask, box, size)
                 label_id = self._label_ids[int(label)]
                 detections.append(
-                    detection(label_id, float(score), box.numpy(), pixels, corner, size)
+                    Detection.from_mask(label_id, float(score), box.numpy(), pixels, corner, size)
                 )
         return detections
 

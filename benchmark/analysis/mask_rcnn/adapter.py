@@ -6,15 +6,13 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from benchmark.analysis.analysis_network import AnalysisNetwork, Detection, batches
 from benchmark.analysis.mask_rcnn.heads import DETECTIONS, NMS_THRESHOLD, SCORE_THRESHOLD, Found
 from benchmark.analysis.mask_rcnn.network import MaskRcnn
 from benchmark.analysis.mask_rcnn.weights_file import load_weights
-from benchmark.analysis.masks import encode_mask, paste_mask
+from benchmark.analysis.masks import paste_mask
 from benchmark.datasets.dataset import Category
 from benchmark.image import Image, images_tensor
 
@@ -81,18 +79,8 @@ class MaskRcnnAnalysis(AnalysisNetwork):
         for box, score, label, mask in zip(boxes, scores, labels, masks, strict=True):
             pixels, corner = paste_mask(mask, box, size)
             if pixels.any():
+                category_id = self.categories[label - 1].id
                 detections.append(
-                    Detection(
-                        category_id=self.categories[label - 1].id,
-                        score=round(float(score), 5),
-                        box=_rounded(box),
-                        size=size,
-                        counts=encode_mask(pixels, corner, size),
-                    )
+                    Detection.from_mask(category_id, float(score), box, pixels, corner, size)
                 )
         return detections
-
-
-def _rounded(box: NDArray[np.float32]) -> tuple[float, float, float, float]:
-    x0, y0, x1, y1 = (float(value) for value in box)
-    return round(x0, 2), round(y0, 2), round(x1 - x0, 2), round(y1 - y0, 2)
