@@ -134,7 +134,13 @@ def delta_rate(codec: Sequence[Point], anchor: Sequence[Point], method: str = "a
         return DeltaRate(math.nan, shared, "; ".join([*notes, "no overlap in quality"]))
     if shared < _GOOD_OVERLAP:
         notes.append(f"curves share only {shared:.0%} of the quality range")
-    percent, _, _ = _interpolate(curves[0], curves[1], method)
+    percent, *interpolated = _interpolate(curves[0], curves[1], method)
+    quality = _shared_range(curves[0], curves[1])
+    for name, log_rate in zip(("codec", "anchor"), interpolated, strict=True):
+        if np.any(np.diff(log_rate(quality)) < 0):
+            notes.append(f"the {method} interpolation of the {name}'s curve is not monotone")
+    if not math.isfinite(percent):
+        return DeltaRate(math.nan, shared, "; ".join([*notes, "the delta is not finite"]))
     return DeltaRate(percent, shared, "; ".join(notes))
 
 
@@ -171,11 +177,7 @@ def relative_curve_difference(
     if math.isnan(delta_rate(codec, anchor, method).percent):
         return RelativeCurveDifference(np.empty(0), np.empty(0))
     _, codec_rate, anchor_rate = _interpolate(codec, anchor, method)
-    quality = np.linspace(
-        max(codec[0].quality, anchor[0].quality),
-        min(codec[-1].quality, anchor[-1].quality),
-        _SAMPLES,
-    )
+    quality = _shared_range(codec, anchor)
     percent = 100 * (10 ** (codec_rate(quality) - anchor_rate(quality)) - 1)
     return RelativeCurveDifference(quality, percent)
 
@@ -184,17 +186,24 @@ def _interpolate(
     codec: Sequence[Point], anchor: Sequence[Point], method: str
 ) -> tuple[float, _LogRate, _LogRate]:
     """The delta rate in percent of two rising curves that overlap, and the curves themselves."""
-    percent, anchor_rate, codec_rate = bjontegaard.bd_rate(
-        [point.bpp for point in anchor],
-        [point.quality for point in anchor],
-        [point.bpp for point in codec],
-        [point.quality for point in codec],
-        method=method,
-        require_matching_points=False,
-        interpolators=True,
-        min_overlap=0,
-    )
+    with np.errstate(over="ignore"):  # a delta that is not finite is said to be none
+        percent, anchor_rate, codec_rate = bjontegaard.bd_rate(
+            [point.bpp for point in anchor],
+            [point.quality for point in anchor],
+            [point.bpp for point in codec],
+            [point.quality for point in codec],
+            method=method,
+            require_matching_points=False,
+            interpolators=True,
+            min_overlap=0,
+        )
     return float(percent), codec_rate, anchor_rate
+
+
+def _shared_range(codec: Sequence[Point], anchor: Sequence[Point]) -> NDArray[np.float64]:
+    """Evenly spaced qualities over the range that two rising curves share."""
+    lowest = max(codec[0].quality, anchor[0].quality)
+    return np.linspace(lowest, min(codec[-1].quality, anchor[-1].quality), _SAMPLES)
 
 
 def _without_one(points: Sequence[Point]) -> list[list[Point]]:

@@ -134,3 +134,20 @@ def test_too_few_points_leave_the_uncertainty_unknown():
 def test_a_point_that_the_delta_leaves_out_does_not_change_the_uncertainty():
     bent = [*STEEPER, Point(2.0, 40)]
     assert delta_uncertainty(bent, curve()) == delta_uncertainty(STEEPER, curve())
+
+
+def test_a_cubic_that_turns_back_between_saturated_points_is_doubted():
+    """Two rate points of nearly the same quality: the cubic's rate explodes, Akima's does not."""
+    codec = [Point(*point) for point in ((0.5, 32.0), (1.0, 36.0), (3.0, 44.0), (5.5, 44.001))]
+    anchor = [Point(*point) for point in ((0.4, 31.0), (0.8, 36.0), (1.6, 40.0), (3.2, 45.0))]
+    note = "the cubic interpolation of the codec's curve is not monotone"
+    assert note in delta_rate(codec, anchor, "cubic").note
+    assert "not monotone" not in delta_rate(codec, anchor, "akima").note
+
+
+def test_a_delta_that_is_not_finite_is_none(recwarn):
+    codec = [Point(*point) for point in ((0.5, 32.0), (1.0, 36.0), (3.0, 44.0), (5.5, 44.00001))]
+    anchor = [Point(*point) for point in ((0.4, 31.0), (0.8, 36.0), (1.6, 40.0), (3.2, 45.0))]
+    delta = delta_rate(codec, anchor, "cubic")
+    assert math.isnan(delta.percent) or math.isfinite(delta.percent)
+    assert not recwarn.list
