@@ -149,8 +149,8 @@ class _GroundPainter:
         """Asphalt with wear, stains, patches, cracks, markings and puddles."""
         dice = self.dice
         grey = dice.uniform(0.28, 0.46)
-        tone = 1.0 + 0.21 * self.grain() + 0.11 * self.world_noise(8.0, 2.5)
-        tone += 0.07 * self.world_noise(40.0, 2.0)
+        tone = 1.0 + 0.26 * self.grain() + 0.06 * self.world_noise(8.0, 2.5)
+        tone += 0.05 * self.world_noise(40.0, 2.0)
         for lane in street.lanes:  # tyres polish two tracks in each lane
             distance = np.abs(np.abs(self.x - lane) - 0.75)
             tone -= 0.09 * np.clip(1.0 - distance * 2.5, 0.0, 1.0)
@@ -158,8 +158,8 @@ class _GroundPainter:
         for _ in range(dice.integer(2, 7)):
             tone *= 1.0 + self.patch(street) * dice.uniform(-0.3, 0.14)
         for spacing in (21.0, 34.0):
-            crack = np.clip(1.0 - np.abs(self.world_noise(spacing, 3.0)) * 22.0, 0.0, 1.0)
-            tone -= 0.35 * crack * np.clip(1.6 - self.z * 0.07, 0.0, 1.0)
+            crack = np.clip(1.0 - np.abs(self.world_noise(spacing, 3.0)) * 45.0, 0.0, 1.0)
+            tone -= 0.22 * crack * np.clip(1.6 - self.z * 0.07, 0.0, 1.0)
         for _ in range(dice.integer(0, 3)):
             tone *= 1.0 - 0.5 * self.manhole(street)
         colour = tone[..., None] * np.array([grey, grey * 1.0, grey * 1.03], np.float32)
@@ -173,7 +173,7 @@ class _GroundPainter:
         """Slabs with joints."""
         grey = self.dice.uniform(0.40, 0.58)
         slab = self.dice.pick([0.5, 0.8, 1.2])
-        tone = 1.0 + 0.20 * self.grain() + 0.15 * self.world_noise(10.0, 5.0)
+        tone = 1.0 + 0.24 * self.grain() + 0.08 * self.world_noise(10.0, 5.0)
         column, row = np.floor(self.x / slab), np.floor(self.z / slab)
         tone += (((column * 37.0 + row * 91.0) % 11.0) - 5.0) * 0.018
         in_x, in_z = self.x / slab - column, self.z / slab - row
@@ -346,7 +346,7 @@ class _House:
         dice = self.canvas.dice
         style = dice.integer(0, facades.STYLES - 1)
         texture = facades.facade(style)
-        height = dice.uniform(7.5, 20.0)
+        height = dice.uniform(6.0, 15.0)
         tint = np.array(dice.colour((0.9, 0.9, 0.9), 0.25), np.float32)
         zoom = dice.uniform(0.85, 1.2)
         shift = dice.uniform(0.0, facades.WIDTH)
@@ -379,7 +379,7 @@ class _House:
         texels = texture[level, row.astype(np.int32), column % texture.shape[2]]
         gain = canvas.light.shade((-self.side, 0.0, 0.0)) * 1.15
         colour = texels.astype(np.float32) * (tint * (gain / 255.0))
-        colour *= (1.0 + 0.28 * textures.crop("natural", cover.shape, canvas.dice))[..., None]
+        colour *= (1.0 + 0.15 * textures.crop("natural", cover.shape, canvas.dice))[..., None]
         colour *= np.clip(0.82 + up * 0.04, 0.0, 1.05)[..., None]  # darker near the ground
         haze = (z / (z + canvas.light.haze_distance))[..., None]
         colour += haze * (np.array(canvas.light.haze_colour, np.float32) - colour)
@@ -414,7 +414,7 @@ class _House:
         texels = texture[level][row.astype(np.int32), column % texture.shape[2]]
         gain = canvas.light.shade((0.0, 0.0, -1.0)) * 0.95
         colour = texels.astype(np.float32) * (tint * (gain / 255.0))
-        colour *= (1.0 + 0.28 * textures.crop("natural", cover.shape, canvas.dice))[..., None]
+        colour *= (1.0 + 0.15 * textures.crop("natural", cover.shape, canvas.dice))[..., None]
         canvas.blend(box, cover.astype(np.float32), colour, self.near, BUILDING)
 
     def _draw_roof(self, height: float) -> None:
