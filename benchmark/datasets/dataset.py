@@ -12,8 +12,8 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from benchmark.codec import Image
 from benchmark.errors import UsageError
+from benchmark.image import Image
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from benchmark.analysis.mask_rcnn import MaskRcnn
-from benchmark.analysis.objects import Objects
+from benchmark.analysis.mask_rcnn.network import MaskRcnn
+from benchmark.analysis.mask_rcnn.targets import Objects
 
 Distortion = Callable[[Tensor, Tensor, Sequence[Objects]], Tensor]
 """Of decoded images and originals (N x 3 x H x W, RGB in [0, 1]) and the objects in them."""

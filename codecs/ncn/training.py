@@ -16,12 +16,12 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from benchmark.analysis.batches import Augmentation, Batches
-from benchmark.analysis.objects import Objects
-from benchmark.codec import Image
+from benchmark.analysis.mask_rcnn.targets import Objects
+from benchmark.analysis.mask_rcnn.training_batches import Augmentation, Batches
 from benchmark.datasets.dataset import Dataset
 from benchmark.errors import UsageError
-from benchmark.training import (
+from benchmark.image import Image
+from benchmark.training.loop import (
     CHECKPOINT,
     LOG,
     WEIGHTS,

@@ -1,0 +1,44 @@
+"""Files that are written whole or not at all, and files that have to be there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmark.errors import UsageError
+
+UNFINISHED = ".unfinished-"
+"""How the name of a file begins while it is being written."""
+
+
+def write_whole(target: Path, content: bytes) -> None:
+    """Writes a file, and the folders that it lies in; stopped half-way it leaves the old one.
+
+    Raises:
+        OSError: if it cannot be written, for example because the disk is full.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(UNFINISHED + target.name)
+    try:
+        unfinished.write_bytes(content)
+        unfinished.replace(target)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def read_file(path: Path, what: str) -> bytes:
+    """The content of a file of weights.
+
+    Args:
+        path: the file.
+        what: what it should hold, for the message.
+
+    Raises:
+        UsageError: if it cannot be read.
+    """
+    if not path.is_file():
+        raise UsageError(f"{path} does not exist: it should hold {what}")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
