@@ -159,7 +159,7 @@ class _State:
             )
         moved = [target.to(self.device) for target in targets]
         with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.bfloat16):
-            losses = self.network.task_loss(images.to(self.device), moved)
+            losses = self.network.losses(self.network.features(images.to(self.device)), moved)
         self.optimizer.zero_grad()
         torch.stack([loss.float() for loss in losses.values()]).sum().backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), _LARGEST_GRADIENT)
