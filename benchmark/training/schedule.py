@@ -9,7 +9,9 @@ from torch import nn
 
 
 def learning_rate(highest: float, iteration: int, iterations: int, warm_up: int) -> float:
-    """Return the learning rate of a step: a linear rise over ``warm_up`` steps, times half a cosine."""
+    """Return the learning rate of a step: a linear rise over ``warm_up`` steps, times
+    half a cosine.
+    """
     rise = min(1.0, (iteration + 1) / warm_up)
     return highest * rise * (1 + math.cos(math.pi * iteration / iterations)) / 2
 
