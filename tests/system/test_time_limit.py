@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
+import sys
 import threading
 import time
 
@@ -32,6 +34,15 @@ def test_a_handler_of_exceptions_does_not_hold_it_up() -> None:
         while True:
             with contextlib.suppress(Exception):
                 time.sleep(60)
+
+
+def test_a_process_that_does_not_come_back_to_python_is_ended() -> None:
+    program = (
+        "import re; from benchmark.system import time_limit as t; t._GRACE_S = 0.5\n"
+        "with t.time_limit(0.2, end_process=True): re.match('(a+)+$', 40 * 'a' + 'b')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], timeout=60, check=False)
+    assert done.returncode == 1
 
 
 def test_python_code_in_another_thread_is_stopped() -> None:
