@@ -11,8 +11,9 @@ from benchmark.codec import Codec, Image, RatePoint, rate_points
 
 class Jpeg(Codec):
     name = "jpeg"
-    rate_points = rate_points("quality", 3, 5, 8, 14, 22, 35)
+    rate_points = rate_points("quality", 1, 4, 7, 12, 20, 35, 50, 70)
     value_range = (1, 100)
+    whole_numbers = True
 
     def encode(self, image: Image, rate_point: RatePoint) -> bytes:
         file = io.BytesIO()
