@@ -18,8 +18,9 @@ import psutil
 from benchmark.errors import UsageError
 
 _TIMEOUT_VARIABLE = "BENCHMARK_TIMEOUT"
+_MORE_TIME = f"the codec's option timeout and {_TIMEOUT_VARIABLE} set the limit"
 _CLOCK_PER_LIMIT = 20
-_SHOWN_LINES = 4
+_SHOWN_LINES = 3
 _LOOK_S = 0.2
 
 _peak_memory = 0
@@ -93,7 +94,7 @@ def run_program(
             done = _run([str(argument) for argument in arguments], source, timeout)
         except _OutOfTime as error:
             kept = _keep(error.printed, log)
-            raise ProgramError(f"{name} {error}{kept}") from error
+            raise ProgramError(f"{name} {error} ({_MORE_TIME}){kept}") from error
         except OSError as error:
             raise ProgramError(f"{arguments[0]} cannot be started: {error.strerror}") from error
     if check and done.returncode != 0:

@@ -40,6 +40,7 @@ _LEAST_SECONDS = 120.0
 _SECONDS_PER_MEGAPIXEL = 1200.0
 _DECODING_SECONDS = 600.0
 _BIT_DEPTH = 10
+_PROGRAM, _FILE = "ffmpeg", "FILE"
 _GLOBAL_OPTIONS = ("-hide_banner", "-loglevel", "error", "-xerror")
 
 
@@ -79,10 +80,11 @@ class FfmpegCodec(Codec):
         # Not through a pipe: libvvenc prints its warnings to the standard output.
         with working_folder(self.name) as folder:
             file = folder / "bitstream"
+            arguments = self._encoder_arguments((width, height), f"{rate_point.value:g}")
+            # ffmpeg-python cannot compile every path that a system takes.
+            named = {_PROGRAM: self._program, _FILE: str(file)}
             run_program(
-                self._encoder_arguments(
-                    self._program, (width, height), f"{rate_point.value:g}", file
-                ),
+                [named.get(argument, argument) for argument in arguments],
                 stdin=self._samples(image),
                 timeout=self._timeout or default,
             )
@@ -103,19 +105,15 @@ class FfmpegCodec(Codec):
     def identity(self) -> dict[str, str]:
         return {
             **_program_identity(self._program),
-            "encoder": " ".join(self._encoder_arguments("ffmpeg", ("W", "H"), "RATE", "FILE")),
+            "encoder": " ".join(self._encoder_arguments(("W", "H"), "RATE")),
             "conversion": yuv420.CONVERSION,
         }
 
-    def _encoder_arguments(
-        self, program: str, size: tuple[object, object], rate: str, file: str | Path
-    ) -> list[str]:
+    def _encoder_arguments(self, size: tuple[object, object], rate: str) -> list[str]:
         pixels = ffmpeg.input("pipe:", format="rawvideo", video_size=size, **self._pixel_format())
         options = {**self.settings, self.rate_points[0].parameter: rate}
-        encoded = pixels.output(
-            str(file), format=self.muxer, vcodec=self.encoder, threads=1, **options
-        )
-        arguments: list[str] = encoded.global_args(*_GLOBAL_OPTIONS).compile(cmd=program)
+        encoded = pixels.output(_FILE, format=self.muxer, vcodec=self.encoder, threads=1, **options)
+        arguments: list[str] = encoded.global_args(*_GLOBAL_OPTIONS).compile(cmd=_PROGRAM)
         return arguments
 
     def _pixel_format(self) -> dict[str, str]:
@@ -160,7 +158,7 @@ class Vvenc(FfmpegCodec):
             return super().encode(image, rate_point)
         except ProgramError as error:
             if "Error submitting video frame" in str(error):
-                reason = "ffmpeg leaves libvvenc one byte per pixel: ask for a larger qp"
+                reason = "ffmpeg leaves libvvenc one byte per pixel: a larger qp needs less"
                 raise ProgramError(f"{error} ({reason})") from error
             raise
 

@@ -8,6 +8,8 @@ from PIL import features
 
 from benchmark.codec import Codec, Image, RatePoint, rate_points
 
+_LONGEST_SIDE = 65500  # libjpeg's, which says no more than "broken data stream"
+
 
 class Jpeg(Codec):
     name = "jpeg"
@@ -16,6 +18,8 @@ class Jpeg(Codec):
     whole_numbers = True
 
     def encode(self, image: Image, rate_point: RatePoint) -> bytes:
+        if max(image.shape) > _LONGEST_SIDE:
+            raise ValueError(f"JPEG pictures have at most {_LONGEST_SIDE} pixels a side")
         file = io.BytesIO()
         settings = {"optimize": True, "progressive": True, "subsampling": "4:2:0"}
         PIL.Image.fromarray(image).save(file, "JPEG", quality=int(rate_point.value), **settings)

@@ -159,6 +159,17 @@ def test_the_identity_of_ffmpeg_codecs_names_program_and_settings():
 
 
 @pytest.mark.parametrize("name", FFMPEG)
+def test_a_temporary_folder_of_any_name_will_do(name, monkeypatch, tmp_path):
+    # What Python makes of a name like "tmp\xc3\xbc" in a locale that is not UTF-8.
+    folder = tmp_path / "tmp\udcc3\udcbc = 1"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    codec = open_codec(name)
+    assert codec.encode(textured_image(), codec.rate_points[0]) == coded(name, 0)[0]
+    assert not any(folder.iterdir())
+
+
+@pytest.mark.parametrize("name", FFMPEG)
 def test_a_missing_ffmpeg_makes_the_codec_unavailable(name, monkeypatch):
     with pytest.raises(CodecUnavailable, match="/no/ffmpeg does not exist"):
         open_codec(name, {"ffmpeg": "/no/ffmpeg"})
@@ -263,7 +274,7 @@ def test_the_encoders_own_reason_is_in_the_message():
     hevc, vvenc = open_codec("hevc"), open_codec("vvenc")
     with pytest.raises(ProgramError, match=r"Image size is too small \(8x8\)"):
         hevc.encode(tiny, hevc.rate_points[0])
-    with pytest.raises(ProgramError, match="one byte per pixel: ask for a larger qp"):
+    with pytest.raises(ProgramError, match="one byte per pixel: a larger qp needs less"):
         vvenc.encode(tiny, vvenc.rate_points[-1])
 
 
