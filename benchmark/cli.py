@@ -166,6 +166,13 @@ def _add_experiment(run: argparse.ArgumentParser) -> None:
     )
     run.add_argument("--jobs", type=_positive, metavar="N", help="default: one a core")
     run.add_argument(
+        "--job-limit",
+        type=_positive,
+        metavar="SECONDS",
+        help="give up coding and judging one image at one rate point after that time "
+        "(default: never)",
+    )
+    run.add_argument(
         "--runner", default="local", help="where to work: local (default), or dask:tcp://HOST:PORT"
     )
     run.add_argument(
@@ -243,7 +250,8 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     analysis.add_argument("--iterations", type=_positive, default=6000, help="steps (6000)")
     analysis.add_argument("--batch", type=_positive, default=4, help="images a step (4)")
     analysis.add_argument("--seed", type=int, default=0)
-    analysis.add_argument("--device", default="cpu", help="cpu (default) or cuda")
+    analysis.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="(cpu)")
+    analysis.add_argument("--devices", type=_positive, default=1, help="number of them (1)")
     analysis.add_argument("--threads", type=_positive, help="default: one a core")
     analysis.set_defaults(command=_train_analysis)
     for name, codec in sorted(find_codecs().items()):
@@ -359,6 +367,7 @@ def _experiment(options: argparse.Namespace) -> Experiment:
         ap=options.ap or (preset.ap if preset else "coco"),
         device=options.device,
         bitstreams=options.bitstreams,
+        job_limit_s=options.job_limit,
         command=shlex.join(["python", "-m", "benchmark", *options.arguments]),
     )
 
@@ -404,14 +413,14 @@ def _codecs(options: argparse.Namespace) -> int:
 def _train_analysis(options: argparse.Namespace) -> int:
     import torch
 
-    from benchmark.analysis.mask_rcnn.training import Recipe, train_analysis
+    from benchmark.analysis.mask_rcnn.training import AnalysisRecipe, train_analysis
     from benchmark.datasets import open_training_split
     from benchmark.metrics.average_precision import wap_of
 
     if options.threads:
         torch.set_num_threads(options.threads)
     training, validation = open_training_split(options.dataset, options.scenes)
-    recipe = Recipe(iterations=options.iterations, batch=options.batch, seed=options.seed)
+    recipe = AnalysisRecipe(iterations=options.iterations, batch=options.batch, seed=options.seed)
     weights = train_analysis(
         training,
         options.out,
@@ -419,6 +428,7 @@ def _train_analysis(options: argparse.Namespace) -> int:
         evaluate=lambda network: wap_of(network, validation),
         evaluate_every=max(1, options.iterations // 5),
         device=options.device,
+        devices=options.devices,
     )
     print(f"{weights}: use it with --analysis weights:{weights}")
     return 0

@@ -56,6 +56,7 @@ class Experiment:
         ap: whose average precision is computed, coco or cityscapes.
         device: of the analysis network, cpu or cuda; None for CUDA where there is a device.
         bitstreams: run folder that encodings are taken from.
+        job_limit_s: seconds after which a job is given up; None for no limit.
         command: how the experiment can be asked for again.
     """
 
@@ -68,6 +69,7 @@ class Experiment:
     ap: str = "coco"
     device: str | None = None
     bitstreams: Path | None = None
+    job_limit_s: float | None = None
     command: str = ""
 
 
@@ -205,7 +207,15 @@ def perform(
             waiting = with_encodings(waiting, other, manifest, prepared.choices)
         _say_what_begins(prepared, jobs)
         reused = len(jobs) - len(waiting)
-        outcome = carry_out(waiting, folder, prepared.runner, prepared.device, reused, on_progress)
+        outcome = carry_out(
+            waiting,
+            folder,
+            prepared.runner,
+            prepared.device,
+            reused,
+            prepared.experiment.job_limit_s,
+            on_progress,
+        )
         left = waiting_jobs(jobs, folder.records())
     return Performed(manifest, pictures, outcome, _points_of(left))
 

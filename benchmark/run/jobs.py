@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from benchmark.image import Image
 from benchmark.metrics.qualities import measurable
 from benchmark.run.record import UNCOMPRESSED, Key, Record, finite
 from benchmark.system.memory import peak_memory, resident_memory
+from benchmark.system.time_limit import time_limit
 
 ORIGINAL = RatePoint("bits", 24)
 """The rate point of the original images: three times 8 bits a pixel."""
@@ -125,12 +127,21 @@ def plan_jobs(
     return jobs
 
 
-def do_job(job: Job, detect: bool = True) -> JobResult:
+def do_job(job: Job, detect: bool = True, limit_s: float | None = None) -> JobResult:
     """Encode, decode in another codec object, and measure one image.
 
     The decoder gets the bytes whose hash the record holds: the run folder's file is checked
     against it. Without ``detect`` the decoded image is handed over to be looked at.
+
+    Raises:
+        TimeLimitExceeded: after ``limit_s`` seconds of the clock.
     """
+    # a local worker leads its process group, with the programs that it starts; others do not
+    with time_limit(limit_s, end_process=os.getpgrp() == os.getpid()):
+        return _do_job(job, detect)
+
+
+def _do_job(job: Job, detect: bool) -> JobResult:
     if resident_memory() > _MOST_KEPT:
         _codec.cache_clear()
     image = read_image(job.picture.path)

@@ -8,15 +8,13 @@ from pathlib import Path
 
 from benchmark.errors import UsageError
 
-LOSSES = ("hvs", "feature", "task")
-
 
 def add_options(parser: argparse.ArgumentParser, trained: str, backbone: str) -> None:
     """The options of a training.
 
     Args:
         parser: that of the command.
-        trained: one of `training.TRAINED`.
+        trained: one of ``ncn``, ``ncn-lsm``, ``ncn-lsm-ft``.
         backbone: LSMnet's, where none is asked for.
     """
     masked = trained != "ncn"
@@ -30,10 +28,10 @@ def add_options(parser: argparse.ArgumentParser, trained: str, backbone: str) ->
     )
     parser.add_argument(
         "--loss",
-        choices=LOSSES,
         default="task",
+        metavar="NAME[:WEIGHT],...",
         help="hvs: mean squared error; feature: distance of the analysis network's features; "
-        "task: the analysis network's own losses (task)",
+        "task: the analysis network's own losses; or a weighted sum, task:1,hvs:0.002 (task)",
     )
     parser.add_argument(
         "--start",
@@ -67,6 +65,13 @@ def add_options(parser: argparse.ArgumentParser, trained: str, backbone: str) ->
     parser.add_argument("--channels", type=int, default=64, help="of the latent (64; paper: 192)")
     parser.add_argument("--iterations", type=int, default=4000, help="steps (4000)")
     parser.add_argument("--learning-rate", type=float, default=5e-4, help="at its highest (5e-4)")
+    parser.add_argument(
+        "--kernel-rate",
+        type=float,
+        default=0.0,
+        help="orthogonalize the updates of kernels (Muon); a step moves a kernel by this part of "
+        "its norm, at its highest (0: Adam has the kernels too)",
+    )
     parser.add_argument("--batch", type=int, default=2, help="images a step and device (2)")
     parser.add_argument(
         "--crop",
@@ -76,7 +81,9 @@ def add_options(parser: argparse.ArgumentParser, trained: str, backbone: str) ->
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--float32", action="store_true", help="do not compute in bfloat16")
-    parser.add_argument("--accelerator", default="cpu", help="cpu (default), cuda, ...")
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"), default="cpu", help="to train on (cpu)"
+    )
     parser.add_argument("--devices", type=int, default=1, help="number of them (1)")
     parser.add_argument("--threads", type=int, help="on a CPU (default: one a core)")
     parser.add_argument(
@@ -98,8 +105,8 @@ def train(options: argparse.Namespace, trained: str) -> Path:
     from benchmark.analysis import open_mask_rcnn
     from benchmark.datasets import open_training_split
 
-    from .distortion import distortion
-    from .training import Recipe, train_codec
+    from .distortion import distortion, loss_weights
+    from .training import CodecRecipe, train_codec
     from .validation import validation
 
     for name in ("scenes", "channels", "iterations", "batch", "devices", "rate_weight"):
@@ -108,7 +115,7 @@ def train(options: argparse.Namespace, trained: str) -> Path:
             raise UsageError(f"--{option} {getattr(options, name)}: a number above 0 is needed")
     if options.threads:
         torch.set_num_threads(options.threads)
-    recipe = Recipe(
+    recipe = CodecRecipe(
         trained=trained,
         loss=options.loss,
         rate_weight=options.rate_weight,
@@ -118,21 +125,23 @@ def train(options: argparse.Namespace, trained: str) -> Path:
         batch=options.batch,
         crop=options.crop,
         learning_rate=options.learning_rate,
+        kernel_rate=options.kernel_rate,
         bfloat16=not options.float32,
         seed=options.seed,
     )
+    losses = tuple(loss_weights(recipe.loss))
     network = open_mask_rcnn(options.analysis)
     training, judged = open_training_split(options.dataset, options.scenes)
     return train_codec(
         training,
         options.out,
         recipe,
-        lambda device: distortion(recipe.loss, network.to(device)),
+        lambda device: distortion(losses, network.to(device)),
         start=options.start,
         mask=options.mask,
         validate=validation(options.analysis, judged, options.validation_images),
         validate_every=options.validate_every,
-        accelerator=options.accelerator,
+        device=options.device,
         devices=options.devices,
     )
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +31,29 @@ STD = (0.229, 0.224, 0.225)
 """Per channel (RGB, of values in [0, 1]): the network sees (image - MEAN) / STD."""
 
 _DIVISOR = 32
+
+
+@dataclass(frozen=True)
+class Features:
+    """All that the heads see of N images.
+
+    Attributes:
+        images: normalised and padded to multiples of 32, with their sizes before.
+        detail: the stem's features, N x width x H/2 x W/2.
+        pyramid: the feature pyramid's levels by name, N x 2 width each; strides 4 to 64.
+    """
+
+    images: ImageList
+    detail: Tensor
+    pyramid: OrderedDict[str, Tensor]
+
+    @property
+    def levels(self) -> list[Tensor]:
+        """The stem's features and the pyramid's of strides 4 to 32.
+
+        The pyramid's last level is left out: it repeats every other element of the one before.
+        """
+        return [self.detail, *list(self.pyramid.values())[:-1]]
 
 
 class MaskRcnn(nn.Module):
@@ -71,19 +95,18 @@ class MaskRcnn(nn.Module):
         """
         return self.body.to_stride16(self._normalised(images))[-1]
 
-    def finest_features(self, images: Tensor) -> Tensor:
-        """The finest level of the pyramid, of stride 4.
+    def features(self, images: Tensor) -> Features:
+        """Compute all that the heads see of images (N x 3 x H x W, RGB in [0, 1])."""
+        height, width = images.shape[-2:]
+        right, below = -width % _DIVISOR, -height % _DIVISOR
+        padded = functional.pad(self._normalised(images), (0, right, 0, below))
+        padded = padded.contiguous(memory_format=torch.channels_last)
+        detail, *stages = self.body(padded)
+        pyramid = self.pyramid(OrderedDict((str(n), stage) for n, stage in enumerate(stages)))
+        return Features(ImageList(padded, [(height, width)] * len(images)), detail, pyramid)
 
-        Args:
-            images: N x 3 x H x W, RGB in [0, 1].
-
-        Returns:
-            N x 2 `width` x H'/4 x W'/4, where H' and W' are H and W rounded up to multiples of 32.
-        """
-        return self._features(images)[2]["0"]
-
-    def task_loss(self, images: Tensor, targets: Sequence[Objects]) -> dict[str, Tensor]:
-        """The training losses of images, differentiable with respect to the images.
+    def losses(self, features: Features, targets: Sequence[Objects]) -> dict[str, Tensor]:
+        """Compute the training losses, differentiable with respect to the features' images.
 
         Batch norm stays in the mode in which the network is: call ``eval()`` (and
         ``requires_grad_(False)``) first where the weights are fixed, as they are when a codec is
@@ -91,7 +114,7 @@ class MaskRcnn(nn.Module):
         proposals are compared is drawn from torch's global random numbers.
 
         Args:
-            images: N x 3 x H x W, RGB in [0, 1].
+            features: those of N images.
             targets: the objects of each image.
 
         Returns:
@@ -99,10 +122,12 @@ class MaskRcnn(nn.Module):
         """
         marked = [vars(target) for target in targets]
         with _sampling(self.rpn, self.heads):
-            padded, detail, features = self._features(images)
-            proposals, rpn_losses = self.rpn(padded, features, marked)
+            proposals, rpn_losses = self.rpn(features.images, features.pyramid, marked)
             _, losses = self.heads(
-                [detail, *features.values()], proposals, padded.image_sizes, marked
+                [features.detail, *features.pyramid.values()],
+                proposals,
+                features.images.image_sizes,
+                marked,
             )
         return {
             "objectness": rpn_losses["loss_objectness"],
@@ -112,23 +137,15 @@ class MaskRcnn(nn.Module):
 
     def forward(self, images: Tensor) -> list[Found]:
         """The objects in images (N x 3 x H x W, RGB in [0, 1]), by falling score."""
-        padded, detail, features = self._features(images)
-        proposals, _ = self.rpn(padded, features)
-        found, _ = self.heads([detail, *features.values()], proposals, padded.image_sizes)
+        features = self.features(images)
+        proposals, _ = self.rpn(features.images, features.pyramid)
+        found, _ = self.heads(
+            [features.detail, *features.pyramid.values()], proposals, features.images.image_sizes
+        )
         return found
 
     def _normalised(self, images: Tensor) -> Tensor:
         return (images - self.mean) / self.std
-
-    def _features(self, images: Tensor) -> tuple[ImageList, Tensor, OrderedDict[str, Tensor]]:
-        """The padded images, the stem's features (stride 2), the pyramid (strides 4 to 64)."""
-        height, width = images.shape[-2:]
-        right, below = -width % _DIVISOR, -height % _DIVISOR
-        padded = functional.pad(self._normalised(images), (0, right, 0, below))
-        padded = padded.contiguous(memory_format=torch.channels_last)
-        detail, *stages = self.body(padded)
-        features = self.pyramid(OrderedDict((str(n), stage) for n, stage in enumerate(stages)))
-        return ImageList(padded, [(height, width)] * len(images)), detail, features
 
 
 class _ResNet(nn.Module):
