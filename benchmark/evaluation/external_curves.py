@@ -73,6 +73,7 @@ def read_curve(file: Path) -> pd.DataFrame:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file} cannot be read: {error}") from error
     name, columns = readers[file.suffix.lower()](file, text)
+    _check_percent(file, columns)
     points = len(columns["bpp"])
     curve = pd.DataFrame(
         {
@@ -86,6 +87,25 @@ def read_curve(file: Path) -> pd.DataFrame:
         }
     )
     return curve.sort_values("bpp", ascending=False, ignore_index=True)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_percent(file: Path, columns: Mapping[str, Sequence[float]]) -> None:
+    """Raise a `UsageError` if values in percent are written as parts of one."""
+    for name, values in columns.items():
+        is_percent = name in QUALITIES and QUALITIES[name].unit == "%"
+        if is_percent and 0 < max(values) <= 1:
+            raise UsageError(
+                f"{file}: all values of {name} are at most 1, but it is in percent: write 35.2, "
+                "not 0.352"
+            )
 
 
 def _read_json(file: Path, text: str) -> tuple[str, dict[str, list[float]]]:
@@ -121,6 +141,7 @@ def _read_csv(file: Path, text: str) -> tuple[str, dict[str, list[float]]]:
     header = [name.strip().lower() for name in next(lines, [])]
     columns: dict[str, list[float]] = {name: [] for name in _LARGEST if name in header}
     _check_columns(f"{file}, line 1", columns)
+    rows: list[dict[str, str]] = []
     for line in lines:
         if not line:
             continue
@@ -128,11 +149,25 @@ def _read_csv(file: Path, text: str) -> tuple[str, dict[str, list[float]]]:
         if len(line) != len(header):
             raise UsageError(f"{where}: {len(line)} values below {len(header)} column names")
         values = dict(zip(header, line, strict=True))
+        rows.append(values)
         for name, column in columns.items():
             column.append(_value(where, name, values[name]))
     if not columns["bpp"]:
         raise UsageError(f"{file} holds no points below its column names")
+    _check_one_series(file, header, rows)
     return file.stem, columns
+
+
+def _check_one_series(file: Path, header: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
+    """Raise a `UsageError` if a column names more than one thing that was measured."""
+    for name in header:
+        values = list(dict.fromkeys(row[name].strip() for row in rows))
+        if 1 < len(values) < len(rows) and not any(map(_is_number, values)):
+            shown = ", ".join(values[:3])
+            raise UsageError(
+                f"{file}: the column {name!r} has several values ({shown}): a file holds the "
+                "points of one curve, write one for each"
+            )
 
 
 def _check_columns(where: str, columns: Mapping[str, Any]) -> None:

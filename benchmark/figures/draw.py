@@ -63,8 +63,9 @@ def draw_figures(
     """
     summary = _summary(run, codecs, anchor)
     figures = [_curves(summary, anchor, external_curves(external, sorted(set(summary["codec"]))))]
+    opened = OpenedRun(RunFolder(run))
     try:
-        pictures = RunPictures(OpenedRun(RunFolder(run)))
+        pictures = RunPictures(opened)
     except UsageError as error:
         _say(f"no figures of images: {first_line(error)}")
     else:
