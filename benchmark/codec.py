@@ -20,7 +20,7 @@ from benchmark.errors import UsageError
 from benchmark.plugins import find_plugins
 
 Image = NDArray[np.uint8]
-"""An image: uint8 of shape H x W x 3, RGB, values 0 to 255, H and W even."""
+"""An image: uint8 of shape H x W x 3, RGB, values 0 to 255."""
 
 
 class CodecUnavailable(Exception):
@@ -74,7 +74,7 @@ class Codec(ABC):
 
     @abstractmethod
     def encode(self, image: Image, rate_point: RatePoint) -> bytes:
-        """The bitstream of an image; its length is the rate."""
+        """The bitstream of an image whose sides are even; its length is the rate."""
 
     @abstractmethod
     def decode(self, bitstream: bytes) -> Image:
@@ -169,3 +169,12 @@ def takes_option(name: str, option: str) -> bool:
     """Whether the codec called ``name`` has an option of that name."""
     found = find_codecs().get(name)
     return isinstance(found, type) and option in inspect.signature(found).parameters
+
+
+def with_even_sides(image: Image) -> Image:
+    """Return an image as codecs get it: an odd last row or column once more, as 4:2:0 needs.
+
+    The decoded image is cut to the image's own size again; rates are over its own pixels.
+    """
+    height, width = image.shape[:2]
+    return np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")

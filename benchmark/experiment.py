@@ -17,7 +17,12 @@ import pandas as pd
 from benchmark.analysis import AnalysisNetwork, open_analysis
 from benchmark.codec import Codec, CodecUnavailable, find_codecs, open_codec
 from benchmark.datasets import open_dataset
-from benchmark.datasets.dataset import Dataset, Picture, fingerprint
+from benchmark.datasets.dataset import (
+    Dataset,
+    Picture,
+    check_something_to_find,
+    fingerprint,
+)
 from benchmark.errors import UsageError
 from benchmark.interchange.compressai_json import compressai_results
 from benchmark.interchange.external import external_curves
@@ -200,6 +205,11 @@ def _prepare(experiment: Experiment, out: Path, runner_spec: str, jobs: int | No
     manifest = _manifest(experiment, judge, ap, codecs, dataset, pictures)
     choices = [choice for choice, _ in codecs]
     merged = _merged(before, manifest, folder)
+    if analysis:
+        _check_image_ids(folder, pictures)
+        check_something_to_find(dataset, pictures, experiment.dataset)
+    for remark in dataset.remarks(pictures):
+        print(remark, file=sys.stderr)
     return _Prepared(runner, folder, choices, dataset, pictures, analysis, ap, merged)
 
 
@@ -263,6 +273,7 @@ def _same_dataset(
     dataset = open_dataset(spec)
     check_ap(ap, dataset)
     pictures = dataset.pictures[: summary["images"].iloc[0]]
+    _check_image_ids(folder, pictures)
     for name, its in _fingerprints(dataset, pictures).items():
         if manifest["dataset"]["images"].get(name) != its:
             raise UsageError(
@@ -402,6 +413,18 @@ def _merged(
         "dataset": {**now["dataset"], "images": images | now["dataset"]["images"]},
         "codecs": codecs,
     }
+
+
+def _check_image_ids(folder: RunFolder, pictures: Sequence[Picture]) -> None:
+    """Raises a `UsageError` if a run's detections lie under other ids than the data set's."""
+    ids = {picture.name: picture.id for picture in pictures}
+    for record in folder.records():
+        if ids.get(record.image, record.image_id) != record.image_id:
+            raise UsageError(
+                f"{folder.path} holds what was found in {record.image} under the image id "
+                f"{record.image_id}, in the data set it is {ids[record.image]} now: choose another "
+                "--out, or bring back the data set as it was"
+            )
 
 
 def _check_same(what: str, now: Any, before: Any, folder: RunFolder) -> None:

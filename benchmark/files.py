@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from pathlib import Path
 
 UNFINISHED = ".unfinished-"
@@ -15,7 +17,9 @@ def write_whole(target: Path, content: bytes) -> None:
         OSError: if it cannot be written, for example because the disk is full.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(UNFINISHED + target.name)
+    # a short name, because the target's own may be as long as the file system takes
+    digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()
+    unfinished = target.with_name(UNFINISHED + digest[:16])
     try:
         unfinished.write_bytes(content)
         unfinished.replace(target)

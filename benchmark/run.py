@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from benchmark.analysis import open_analysis
 from benchmark.analysis.apart import DetectionApart, own_device
 from benchmark.analysis.network import AnalysisNetwork, Detection
-from benchmark.codec import Codec, Image, RatePoint, open_codec
+from benchmark.codec import Codec, Image, RatePoint, open_codec, with_even_sides
 from benchmark.datasets.dataset import Picture, read_image
 from benchmark.errors import UsageError
 from benchmark.machine import peak_memory
@@ -271,6 +272,8 @@ class _Coded:
 def _code(
     choice: CodecChoice, rate_point: RatePoint, image: Image, encoded: Encoded | None
 ) -> _Coded:
+    height, width = image.shape[:2]
+    image = with_even_sides(image)
     if encoded:
         bitstream, encode_s = encoded.file.read_bytes(), encoded.encode_s
     else:
@@ -291,7 +294,7 @@ def _code(
             f"codec {choice.name} decoded {image.dtype} of shape {image.shape} "
             f"as {decoded.dtype} of shape {decoded.shape}"
         )
-    return _Coded(bitstream, decoded, encode_s, decode_s)
+    return _Coded(bitstream, np.ascontiguousarray(decoded[:height, :width]), encode_s, decode_s)
 
 
 @functools.cache

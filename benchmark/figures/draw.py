@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from benchmark.codec import find_codecs
+from benchmark.codec import find_codecs, with_even_sides
 from benchmark.errors import UsageError
 from benchmark.figures.alpha import draw_alpha
 from benchmark.figures.comparison import Shown, choose_crops, comparable, draw_comparison
@@ -172,7 +172,7 @@ class _PictureFigures:
         assert isinstance(codec, Explainable)
         if codec.identity() != self._pictures.manifest["codecs"].get(name, {}).get("identity"):
             _say(f"note: {name} here is not exactly the one of the run (`identity` in run.json)")
-        image = self._pictures.original(self._image)
+        image = with_even_sides(self._pictures.original(self._image))
         try:
             explained = {
                 f"{name} {rate}": codec.explain(image, codec.rate_point(rate))
