@@ -9,6 +9,9 @@ from pathlib import Path
 UNFINISHED = ".unfinished-"
 """How the name of a file begins while it is being written."""
 
+LONGEST_NAME = 255
+"""Bytes that file systems take as a file's name."""
+
 
 def write_whole(target: Path, content: bytes) -> None:
     """Writes a file, and the folders that it lies in; stopped half-way it leaves the old one.
@@ -18,11 +21,24 @@ def write_whole(target: Path, content: bytes) -> None:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     # a short name, because the target's own may be as long as the file system takes
-    digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()
-    unfinished = target.with_name(UNFINISHED + digest[:16])
+    unfinished = target.with_name(UNFINISHED + _digest(target.name))
     try:
         unfinished.write_bytes(content)
         unfinished.replace(target)
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
+
+
+def short_name(stem: str, ending: str) -> str:
+    """Return a file's name of at most 255 bytes: a longer stem is cut, and a digest follows it."""
+    name = stem + ending
+    if len(os.fsencode(name)) <= LONGEST_NAME:
+        return name
+    ending = "-" + _digest(stem) + ending
+    cut = os.fsencode(stem)[: LONGEST_NAME - len(os.fsencode(ending))]
+    return cut.decode(errors="ignore") + ending
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(os.fsencode(name)).hexdigest()[:16]

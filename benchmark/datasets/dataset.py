@@ -14,9 +14,7 @@ from numpy.typing import NDArray
 
 from benchmark.datasets.image_file import read_image
 from benchmark.errors import UsageError
-
-_LONGEST_NAME = 255
-"""Bytes of a file's name."""
+from benchmark.files import LONGEST_NAME
 
 
 @dataclass(frozen=True)
@@ -95,10 +93,10 @@ def picture_name(path: str) -> str:
         UsageError: if a run folder could not hold a file of that name.
     """
     name = path.replace("/", "_")
-    if len(os.fsencode(name)) > _LONGEST_NAME:
+    if len(os.fsencode(name)) > LONGEST_NAME:
         raise UsageError(
             f"the image {path} would be called {len(os.fsencode(name))} bytes long in a run "
-            f"folder, and file systems take {_LONGEST_NAME}: shorten its name or its folders'"
+            f"folder, and file systems take {LONGEST_NAME}: shorten its name or its folders'"
         )
     return name
 
