@@ -106,10 +106,13 @@ def check_names(pictures: Sequence[Picture], where: Path) -> None:
     paths: dict[str, Path] = {}
     for picture in pictures:
         other = paths.setdefault(picture.name, picture.path)
-        if other is not picture.path:
-            raise UsageError(
-                f"two images of {where} are called {picture.name}: rename {other} or {picture.path}"
-            )
+        if other is picture.path:
+            continue
+        if other == picture.path:
+            raise UsageError(f"{where} lists {other} twice: its results would be mixed up")
+        raise UsageError(
+            f"two images of {where} are called {picture.name}: rename {other} or {picture.path}"
+        )
 
 
 def check_something_to_find(dataset: Dataset, pictures: Sequence[Picture], spec: str) -> None:

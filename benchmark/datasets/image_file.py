@@ -77,14 +77,14 @@ def orientation(path: Path) -> int:
     Raises:
         UsageError: if the file is not a readable image.
     """
-    with _readable(path, "image"), PIL.Image.open(path) as file:
+    with _opened(path, "image") as file:
         return int(file.getexif().get(_ORIENTATION, 1))
 
 
 @contextmanager
 def _upright(path: Path, what: str, *, decode: bool = True) -> Iterator[PIL.Image.Image]:
     """Open an image file, its orientation applied; without `decode` only as far as that takes."""
-    with _readable(path, what), PIL.Image.open(path) as file:
+    with _opened(path, what) as file:
         if decode or file.getexif().get(_ORIENTATION, 1) != 1:
             file.load()
             PIL.ImageOps.exif_transpose(file, in_place=True)
@@ -92,11 +92,17 @@ def _upright(path: Path, what: str, *, decode: bool = True) -> Iterator[PIL.Imag
 
 
 @contextmanager
-def _readable(path: Path, what: str) -> Iterator[None]:
+def _opened(path: Path, what: str) -> Iterator[PIL.Image.Image]:
+    """Open an image file; what Pillow raises until it is closed becomes a `UsageError`."""
     try:
-        yield
+        # from a stream, because Pillow 13 maps the rows of uncompressed TIFFs of its own opening
+        # in the size as shown, which is not the stored one where the orientation is 5 to 8
+        with path.open("rb") as stream, PIL.Image.open(stream) as file:
+            yield file
     except UsageError:
         raise
+    except PIL.UnidentifiedImageError as error:
+        raise UsageError(f"{path} is not a readable {what}: of no known format") from error
     except Exception as error:  # of damaged files Pillow raises many kinds
         reason = str(error) or type(error).__name__
         raise UsageError(f"{path} is not a readable {what}: {reason}") from error

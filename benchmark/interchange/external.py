@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib import font_manager
 
 from benchmark.errors import UsageError
 from benchmark.interchange.compressai_json import METRICS
@@ -52,6 +54,8 @@ def external_curves(specs: Sequence[str], taken: Sequence[str]) -> list[pd.DataF
             )
         if name.startswith("_"):
             raise UsageError(f"--external {spec}: legends leave out names that begin with _")
+        if not_drawn := [letter for letter in name if ord(letter) not in _letters()]:
+            raise UsageError(f"--external {spec}: figures have no letter {not_drawn[0]}: rename it")
         if name in (*taken, *curves):
             raise UsageError(f"--external {spec}: there is a curve {name} already: rename it")
         curve = read_curve(Path(file))
@@ -59,6 +63,12 @@ def external_curves(specs: Sequence[str], taken: Sequence[str]) -> list[pd.DataF
             raise UsageError(f"{file} holds a single point: a curve needs two")
         curves[name] = curve.assign(codec=name)
     return list(curves.values())
+
+
+@cache
+def _letters() -> Collection[int]:
+    """The characters that Matplotlib's font has."""
+    return font_manager.get_font(font_manager.findfont("DejaVu Sans")).get_charmap()
 
 
 def read_curve(file: Path) -> pd.DataFrame:
