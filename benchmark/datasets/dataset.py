@@ -133,6 +133,9 @@ def check_something_to_find(dataset: Dataset, pictures: Sequence[Picture], spec:
             groups += 1
     reasons = [f"all {groups} are groups (iscrowd)"] if groups else []
     reasons += dataset.remarks(pictures)
+    if not reasons:
+        classes = ", ".join(category.name for category in dataset.categories)
+        reasons = [f"nothing in them is annotated as {classes}"]
     raise UsageError(
         f"{len(pictures)} images of {spec} hold no instance to find"
         + "".join(f"; {reason}" for reason in reasons)

@@ -36,8 +36,8 @@ class ImageFolder(Dataset):
         self._passed_over: list[Path] = []
         paths: list[Path] = []
         for path in _files(root):
-            known = path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-            (paths if known else self._passed_over).append(path)
+            taken = path.suffix.lower() in SUFFIXES and not self._hidden(path)
+            (paths if taken else self._passed_over).append(path)
         if not paths:
             raise UsageError(f"{root} holds no images ({', '.join(sorted(SUFFIXES))})")
         self.pictures = [
@@ -55,12 +55,18 @@ class ImageFolder(Dataset):
     def remarks(self, pictures: Sequence[Picture]) -> list[str]:
         if not self._passed_over:
             return []
-        kinds = Counter(_kind(path) for path in self._passed_over)
+        kinds = Counter(self._kind(path) for path in self._passed_over)
         named = ", ".join(f"{kind} ({number})" for kind, number in kinds.most_common())
         return [
             f"{self._root}: passed over {len(self._passed_over)} files that are not read as "
             f"images: {named}"
         ]
+
+    def _hidden(self, path: Path) -> bool:
+        return any(part.startswith(".") for part in path.relative_to(self._root).parts)
+
+    def _kind(self, path: Path) -> str:
+        return "hidden" if self._hidden(path) else path.suffix.lower() or "no ending"
 
 
 def _files(root: Path) -> Iterator[Path]:
@@ -77,7 +83,3 @@ def _files(root: Path) -> Iterator[Path]:
                 yield entry
             else:
                 (links if entry.is_symlink() else folders).append(entry)
-
-
-def _kind(path: Path) -> str:
-    return "hidden" if path.name.startswith(".") else path.suffix.lower() or "no ending"

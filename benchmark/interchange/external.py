@@ -26,6 +26,9 @@ _LONGEST_NAME = 60
 _SAME_RATE = 1.005
 """The ratio of rates under which two points that do not rise are of two curves."""
 
+_SERIES = ("codec", "dataset", "method", "model", "sequence", "series")
+"""Columns whose values tell curves apart even where only one of them recurs."""
+
 _JSON_NAMES = {name: column for column, name in METRICS.items() if column in _LARGEST}
 _JSON_NAMES |= {"psnr": "psnr", "ms-ssim": "ms_ssim"}
 _QUALITIES = ("wap", "psnr")
@@ -195,25 +198,19 @@ def _check_percent(file: Path, columns: _Columns) -> None:
 def _check_one_curve(file: Path, columns: _Columns, others: _Texts) -> None:
     """Raises a `UsageError` if the points are those of several curves, and says what tells them.
 
-    They are where another column parts them (texts with values that all recur; numbers, if that
-    makes rising curves of what is none), where the rates begin anew and that parts them so, and
-    where two points of the same rate, nearly, do not rise.
+    They are where another column parts them (by texts of which two recur, or by one that is named
+    in `_SERIES`; by numbers, if that makes rising curves of what is none), where the rates begin
+    anew and that parts them so, and where two points of the same rate, nearly, do not rise.
     """
     (quality, *_) = (columns[name] for name in _QUALITIES if name in columns)
     points = list(zip(columns["bpp"], quality, strict=True))
     for name, texts in others.items():
-        series = [
-            [point for point, text in zip(points, texts, strict=True) if text == value]
-            for value in dict.fromkeys(texts)
-        ]
-        if len(series) > 1 and min(map(len, series)) > 1:
-            numbers = all(map(_is_number, texts))
-            if not numbers or (not _rises(points) and all(map(_rises, series))):
-                values = ", ".join(dict.fromkeys(texts))
-                raise UsageError(
-                    f"{file} holds more than one curve: {name} is {values:.60}; keep the points of "
-                    "one in a file of its own"
-                )
+        if _parts_curves(name, texts, points):
+            values = ", ".join(dict.fromkeys(texts))
+            raise UsageError(
+                f"{file} holds more than one curve: {name} is {values:.60}; keep the points of one "
+                "in a file of its own"
+            )
     series = _in_order_of_rates(points)
     if not _rises(points) and all(len(its) > 1 and _rises(its) for its in series):
         raise UsageError(
@@ -227,6 +224,20 @@ def _check_one_curve(file: Path, columns: _Columns, others: _Texts) -> None:
                 f"{file} holds two points of about the same rate ({rate:g} and {next_rate:g} bpp): "
                 "keep the points of one curve"
             )
+
+
+def _parts_curves(name: str, texts: Sequence[str], points: Sequence[tuple[float, float]]) -> bool:
+    """Whether another column tells the points of several curves apart."""
+    series = [
+        [point for point, text in zip(points, texts, strict=True) if text == value]
+        for value in dict.fromkeys(texts)
+    ]
+    recurring = [its for its in series if len(its) > 1]
+    if len(series) < 2 or not recurring:
+        return False
+    if all(map(_is_number, texts)):
+        return recurring == series and not _rises(points) and all(map(_rises, series))
+    return len(recurring) > 1 or name in _SERIES
 
 
 def _is_number(text: str) -> bool:

@@ -12,7 +12,7 @@ import pytest
 
 from benchmark.datasets import open_dataset
 from benchmark.datasets.cityscapes import Cityscapes
-from benchmark.datasets.dataset import fingerprint, read_image
+from benchmark.datasets.dataset import check_something_to_find, fingerprint, read_image
 from benchmark.datasets.image_file import shown_size
 from benchmark.errors import UsageError
 from benchmark.metrics.cityscapes_ap import CityscapesGroundTruth
@@ -141,6 +141,16 @@ def test_instance_ids_of_another_kind_are_named(tmp_path, mode):
         fingerprint(dataset, dataset.pictures[0])
 
 
+def test_instance_ids_without_instances_are_said(tmp_path):
+    write_cityscapes(tmp_path, 1)
+    dataset = Cityscapes(tmp_path)
+    path = instance_ids_of(tmp_path, 0)
+    for value, reason in ((24, r"all 1 are groups \(iscrowd\)"), (7, "annotated as person, rider")):
+        PIL.Image.fromarray(np.full((32, 64), value, np.uint16)).save(path)
+        with pytest.raises(UsageError, match=f"1 images of here hold no instance .*{reason}"):
+            check_something_to_find(dataset, dataset.pictures, "here")
+
+
 def test_images_of_one_name_in_two_folders_are_named(tmp_path):
     write_cityscapes(tmp_path, 1)
     for part in ("leftImg8bit", "gtFine"):
@@ -163,7 +173,8 @@ def test_images_are_read_in_all_endings_and_linked_folders_and_the_rest_is_said(
     PIL.Image.new("RGB", (8, 8)).save(elsewhere / "m.png")
     (root / "linked").symlink_to(elsewhere)
     (root / "sub/loop").symlink_to(root)
-    for name in ("i.heic", "j.HEIC", "notes.txt", "README", "._a.png"):
+    for name in ("i.heic", "j.HEIC", "notes.txt", "README", "._a.png", ".trash/k.png"):
+        (root / name).parent.mkdir(exist_ok=True)
         (root / name).write_bytes(b"")
     dataset = open_dataset(f"images:{root}")
     names = ["a.png", "b.JFIF", "c.avif", "d.gif", "e.pgm", "g.tga", "h.jpe", "linked_m.png"]
@@ -171,8 +182,8 @@ def test_images_are_read_in_all_endings_and_linked_folders_and_the_rest_is_said(
     for picture in dataset.pictures:
         assert read_image(picture.path).shape == (8, 8, 3)
     (remark,) = dataset.remarks(dataset.pictures)
-    assert f"{root}: passed over 5 files that are not read as images: " in remark
-    for part in (".heic (2)", ".txt (1)", "no ending (1)", "hidden (1)"):
+    assert f"{root}: passed over 6 files that are not read as images: " in remark
+    for part in (".heic (2)", ".txt (1)", "no ending (1)", "hidden (2)"):
         assert part in remark
 
 

@@ -127,6 +127,10 @@ TWO_MODELS = [("ours", 0.1, 20), ("ours", 0.4, 40), ("base", 0.12, 18), ("base",
             "holds 2 curves, one after the other: the rates begin anew at point 3",
         ),
         (
+            "codec,bpp,wap\nours,0.1,20\nours,0.4,40\nuncompressed,24,50\n",
+            "holds more than one curve: codec is ours, uncompressed",
+        ),
+        (
             "seed,bpp,wap\n0,0.1,20\n1,0.12,18\n1,0.5,39\n0,0.4,40\n",
             "holds more than one curve: seed is 0, 1",
         ),
@@ -148,6 +152,7 @@ def test_a_file_with_several_curves_is_refused(content, message, tmp_path):
         "bpp,wap\n0.1,20\n0.2,41\n0.4,40\n0.8,41\n",  # falls once, as AP does at high rates
         "bpp,wap\n0.1,20\n0.1002,21\n0.1004,22\n",  # dense
         "bpp,wap,preset,qp\n0.1,20,slow,40\n0.4,40,fast,30\n0.2,31,fast,30\n",
+        "bpp,wap,model\n0.1,20,q1\n0.4,40,q2\n",
         "bpp,wap,width\n0.1,20,512\n0.4,40,512\n",
         "bpp,wap\n0.1,0\n0.4,0\n",
     ],
