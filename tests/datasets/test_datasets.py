@@ -7,6 +7,7 @@ import struct
 from dataclasses import asdict
 
 import numpy as np
+import PIL.ExifTags
 import PIL.Image
 import pytest
 
@@ -185,6 +186,25 @@ def test_images_are_read_in_all_endings_and_linked_folders_and_the_rest_is_said(
     assert f"{root}: passed over 6 files that are not read as images: " in remark
     for part in (".heic (2)", ".txt (1)", "no ending (1)", "hidden (2)"):
         assert part in remark
+
+
+@pytest.mark.parametrize("kind", ["tif", "png", "jpg", "webp"])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_images_are_read_as_they_are_shown(tmp_path, kind, mode):
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    stored = PIL.Image.fromarray(pixels).convert(mode)
+    stored.save(tmp_path / f"upright.{kind}")
+    upright = read_image(tmp_path / f"upright.{kind}")
+    turned = {1: upright, 2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1]}
+    turned |= {5: turned[1].swapaxes(0, 1), 6: turned[4].swapaxes(0, 1)}
+    turned |= {7: turned[3].swapaxes(0, 1), 8: turned[2].swapaxes(0, 1)}
+    for orientation, expected in turned.items():
+        exif = PIL.Image.Exif()
+        exif[PIL.ExifTags.Base.Orientation] = orientation
+        path = tmp_path / f"{orientation}.{kind}"
+        stored.save(path, exif=exif)
+        assert shown_size(path) == expected.shape[:2]
+        assert np.array_equal(read_image(path), expected), orientation
 
 
 def test_sixteen_bits_are_read_by_their_upper_eight(tmp_path):

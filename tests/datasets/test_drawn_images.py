@@ -9,7 +9,7 @@ import PIL.ExifTags
 import PIL.Image
 import PIL.ImageOps
 import pytest
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from benchmark.datasets.image_file import read_image, shown_size
@@ -106,6 +106,7 @@ def read_over(examples):
         deadline=None,
         database=None,
         max_examples=examples,
+        phases=[Phase.generate],  # to shrink a failure takes minutes
         suppress_health_check=list(HealthCheck),
         print_blob=True,
     )
