@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import logging
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark.codec import (
-    CodecUnavailable,
-    TrainableCodec,
-    find_codecs,
-    open_codec,
-    takes_option,
-)
-from benchmark.errors import UsageError
-from benchmark.presets import PRESETS
+from tqdm import tqdm
+
+from benchmark.codec import TrainableCodec, find_codecs, open_codec, takes_option
+from benchmark.errors import CodecUnavailable, UsageError
+from benchmark.run.presets import PRESETS
 
 if TYPE_CHECKING:
-    from benchmark.experiment import Experiment
+    from benchmark.api import RunResult
+    from benchmark.evaluation.tables import Tables
+    from benchmark.run.experiment import Experiment
 
 FAILED_JOBS = 1
 WRONG_USE = 2
@@ -31,7 +32,9 @@ _AP_KINDS = ("coco", "cityscapes")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns its exit code: 0, 1 for failed jobs, 2 for wrong use."""
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    options = _parser().parse_args(given, argparse.Namespace(arguments=given))
+    _show_log()
     try:
         return options.command(options)
     except (UsageError, CodecUnavailable) as error:
@@ -43,6 +46,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"benchmark: {error}: finished work is kept, run again to go on", file=sys.stderr)
         return FAILED_JOBS
+
+
+def _show_log() -> None:
+    """Print what the package says on the standard error, a line each, above any bar."""
+
+    class Lines(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            tqdm.write(self.format(record), file=sys.stderr)
+
+    log = logging.getLogger("benchmark")
+    log.handlers, log.propagate = [Lines()], False
+    log.setLevel(logging.INFO)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -135,6 +150,11 @@ def _add_experiment(run: argparse.ArgumentParser) -> None:
         "--ap",
         choices=_AP_KINDS,
         help="average precision as COCO (default) or as the Cityscapes scripts compute it",
+    )
+    run.add_argument(
+        "--device",
+        choices=("cpu", "cuda"),
+        help="where the analysis network computes; default: cuda where there is a device",
     )
     run.add_argument("--anchor", default="vtm", help="codec that others are compared to (vtm)")
     run.add_argument(
@@ -238,22 +258,86 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _run(options: argparse.Namespace) -> int:
-    from benchmark.experiment import run_experiment
+    from benchmark.api import run_experiment
 
-    failures = run_experiment(_experiment(options), options.out, options.runner, options.jobs)
-    return FAILED_JOBS if failures else 0
+    with _progress() as on_progress:
+        result = run_experiment(
+            _experiment(options),
+            options.out,
+            anchor=options.anchor,
+            runner=options.runner,
+            jobs=options.jobs,
+            on_progress=on_progress,
+        )
+    _print_outcome(result)
+    if result.tables:
+        _print_tables(result.tables, options.anchor, options.out)
+    if result.unfinished:
+        print(f"\nnot in the table, or not of all images: {', '.join(result.unfinished)}")
+    return FAILED_JOBS if result.outcome.failures or result.unfinished else 0
 
 
 def _plan(options: argparse.Namespace) -> int:
-    from benchmark.experiment import plan_experiment
+    from benchmark.run.plan import plan_experiment
 
-    plan = plan_experiment(_experiment(options), options.out, options.runner, options.jobs)
+    with _progress() as on_progress:
+        plan = plan_experiment(
+            _experiment(options), options.out, options.runner, options.jobs, on_progress
+        )
     print(plan.text())
     return 0
 
 
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """A bar on the standard error, which is told how many jobs are done, and of how many."""
+    interval = 0.1 if sys.stderr.isatty() else 30
+    with tqdm(unit="job", mininterval=interval, smoothing=0, disable=None) as bar:
+
+        def show(done: int, jobs: int) -> None:
+            if bar.total != jobs:
+                bar.reset(jobs)
+                bar.initial = done
+            bar.update(done - bar.n)
+
+        yield show
+
+
+def _print_outcome(result: RunResult) -> None:
+    outcome = result.outcome
+    for codec, reasons in outcome.failures.items():
+        print(f"{codec}: {len(reasons)} jobs failed, the first: {reasons[0]}")
+    if not outcome.finished:
+        print(
+            f"{outcome.reused} jobs were done before, none was finished now"
+            if outcome.failures
+            else f"all {outcome.reused} jobs were done before"
+        )
+        return
+    shares = (
+        f": wall time / (their sum / workers) = "
+        f"{result.wall_s * outcome.workers / outcome.work_s:.2f}"
+        if outcome.work_s
+        else ""
+    )
+    print(
+        f"{outcome.finished} jobs in {result.wall_s:.0f} s ({outcome.reused} were done before); "
+        f"encoding, decoding and analysis took {outcome.work_s:.0f} s on {outcome.workers} "
+        f"workers{shares}"
+    )
+
+
+def _print_tables(tables: Tables, anchor: str, folder: Path) -> None:
+    from benchmark.report.text import tables_text
+
+    print(tables_text(tables.summary, tables.against(anchor), anchor))
+    for note in tables.notes:
+        print(f"{note}.")
+    print(f"\nCurves: {folder}/curves.svg and .png, report: {folder}/report.html")
+
+
 def _experiment(options: argparse.Namespace) -> Experiment:
-    from benchmark.experiment import Experiment
+    from benchmark.run.experiment import Experiment
 
     preset = PRESETS.get(options.preset)
     codecs = options.codecs or (preset.codecs if preset else None)
@@ -273,15 +357,19 @@ def _experiment(options: argparse.Namespace) -> Experiment:
         rates=rates,
         analysis=None if options.analysis == "none" else options.analysis,
         ap=options.ap or (preset.ap if preset else "coco"),
-        anchor=options.anchor,
+        device=options.device,
         bitstreams=options.bitstreams,
+        command=shlex.join(["python", "-m", "benchmark", *options.arguments]),
     )
 
 
 def _report(options: argparse.Namespace) -> int:
-    from benchmark.experiment import show_run
+    from benchmark.api import report_run
 
-    show_run(options.run, options.anchor, options.ap, options.external)
+    tables = report_run(
+        options.run, anchor=options.anchor, ap=options.ap, external=options.external
+    )
+    _print_tables(tables, options.anchor, options.run)
     return 0
 
 
@@ -316,7 +404,7 @@ def _codecs(options: argparse.Namespace) -> int:
 def _train_analysis(options: argparse.Namespace) -> int:
     import torch
 
-    from benchmark.analysis.training import Recipe, train_analysis
+    from benchmark.analysis.mask_rcnn.training import Recipe, train_analysis
     from benchmark.datasets import open_training_split
     from benchmark.metrics.average_precision import wap_of
 

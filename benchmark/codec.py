@@ -5,26 +5,24 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
-import hashlib
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.errors import UsageError
+from benchmark.errors import CodecUnavailable, UsageError
+from benchmark.image import Image
 from benchmark.plugins import find_plugins
+from benchmark.system.source import source_hash
 
-Image = NDArray[np.uint8]
-"""An image: uint8 of shape H x W x 3, RGB, values 0 to 255."""
-
-
-class CodecUnavailable(Exception):
-    """A codec cannot run here; the message says why and what to do."""
+Latent = NDArray[np.float32]
+"""A value for each element of a latent, C x h x w."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,8 @@ class Codec(ABC):
     Constructing a codec finds its programs, weights and libraries; what is missing raises
     `CodecUnavailable`. The constructor's keyword arguments are the codec's options: strings,
     given on the command line as ``--option NAME.KEY=VALUE``. Encoding and decoding happen in
-    different objects, often in different processes: a bitstream holds all that decoding needs.
+    different objects: the one that decodes has seen no original image, and a bitstream holds all
+    that decoding needs.
     """
 
     name: ClassVar[str]
@@ -64,6 +63,9 @@ class Codec(ABC):
 
     rate_points: tuple[RatePoint, ...]
     """The rate points of a run that asks for no others."""
+
+    options: Mapping[str, str] = MappingProxyType({})
+    """The values of all options of the constructor, also of those that were not given."""
 
     value_range: tuple[float, float] | None = None
     """Smallest and largest value of the rate parameter that may be asked for with ``--rates``;
@@ -80,14 +82,21 @@ class Codec(ABC):
     def decode(self, bitstream: bytes) -> Image:
         """The decoded image, of the size that was encoded."""
 
-    def identity(self) -> dict[str, str]:
-        """All that changes the bits: versions or hashes of programs and weights, options.
+    def __init_subclass__(cls) -> None:
+        """Let the constructor note the values of its options."""
+        super().__init_subclass__()
+        if "__init__" in vars(cls):
+            cls.__init__ = _noting_options(cls.__init__)  # type: ignore[method-assign]
 
-        Results of an earlier run are used again only where the identity is the same. By default
-        it is the hash of the adapter's source: every edit of the file asks for new results.
+    def identity(self) -> dict[str, str]:
+        """Return what changes the bits beside the source: programs, libraries, weights, options.
+
+        Results of an earlier run are used again only where this and the adapter's source are the
+        same (`identity_of`). By default it is the values of all options. A codec with programs or
+        weights names them by version or hash, and then only those options that change bits in
+        another way.
         """
-        source = inspect.getsource(inspect.getmodule(self))  # type: ignore[arg-type]
-        return {"source": hashlib.sha256(source.encode()).hexdigest()}
+        return {f"option {name}": value for name, value in self.options.items()}
 
     def rate_point(self, name: str) -> RatePoint:
         """The rate point called ``name``.
@@ -110,6 +119,31 @@ class Codec(ABC):
         raise UsageError(f"codec {self.name} has no rate point {name!r}: it has {known}")
 
 
+def identity_of(codec: Codec) -> dict[str, str]:
+    """Return all that changes a codec's bits: ``code``, the adapter's source, and its identity.
+
+    The source is that of the whole file or folder that defines the class, with what it imports
+    from beside it: every edit asks for new results.
+    """
+    return {"code": source_hash(type(codec), "benchmark.codecs"), **codec.identity()}
+
+
+def _noting_options(constructor: Callable[..., None]) -> Callable[..., None]:
+    """A constructor that first sets `Codec.options`."""
+    signature = inspect.signature(constructor)
+
+    @functools.wraps(constructor)
+    def construct(codec: Codec, *arguments: Any, **options: Any) -> None:
+        if type(codec).__init__ is construct:  # not where a class constructs its base
+            bound = signature.bind(codec, *arguments, **options)
+            bound.apply_defaults()
+            given = list(bound.arguments.items())[1:]
+            codec.options = {name: str(value) for name, value in given}
+        constructor(codec, *arguments, **options)
+
+    return construct
+
+
 class TrainableCodec(Codec):
     """A codec whose weights ``python -m benchmark train NAME`` trains."""
 
@@ -122,6 +156,43 @@ class TrainableCodec(Codec):
     @abstractmethod
     def train(cls, options: argparse.Namespace) -> Path:
         """Trains as the options say; the path of the weights."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """How a codec arrives at the latent that it codes; all arrays are C x h x w.
+
+    An element stands for a square of H'/h x W'/w pixels, where H' and W' are the image's height
+    and width, padded at the bottom and at the right.
+
+    Attributes:
+        alpha: how far the codec draws each element to its mean, 0 to 1; None if it does not.
+        latent: y, before masking and rounding.
+        mean: mu of the Laplace distribution that the decoder expects.
+        scale: b of that distribution, above 0.
+        masked: y' = y - alpha (y - mu); y where there is no alpha.
+        bits_before: estimated bits of the rounded y.
+        bits_after: estimated bits of the rounded y'.
+        stride: side of an element's square, in pixels.
+    """
+
+    alpha: Latent | None
+    latent: Latent
+    mean: Latent
+    scale: Latent
+    masked: Latent
+    bits_before: Latent
+    bits_after: Latent
+    stride: int
+
+
+@runtime_checkable
+class Explainable(Protocol):
+    """What a codec that masks latents may have beside the methods of `Codec`."""
+
+    def explain(self, image: Image, rate_point: RatePoint) -> Explanation:
+        """What encoding an image does to its latent."""
+        ...
 
 
 @functools.cache
@@ -169,12 +240,3 @@ def takes_option(name: str, option: str) -> bool:
     """Whether the codec called ``name`` has an option of that name."""
     found = find_codecs().get(name)
     return isinstance(found, type) and option in inspect.signature(found).parameters
-
-
-def with_even_sides(image: Image) -> Image:
-    """Return an image as codecs get it: an odd last row or column once more, as 4:2:0 needs.
-
-    The decoded image is cut to the image's own size again; rates are over its own pixels.
-    """
-    height, width = image.shape[:2]
-    return np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")

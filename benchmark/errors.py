@@ -7,3 +7,11 @@ class UsageError(Exception):
     The message says what was found, where, and what to do; the command line prints it and ends
     with exit code 2.
     """
+
+
+class CodecUnavailable(Exception):
+    """A codec cannot run here; the message says why and what to do."""
+
+
+class ProgramError(Exception):
+    """A program could not be started, failed, or did not end in time."""

@@ -6,12 +6,10 @@ import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
-from benchmark.codec import CodecUnavailable
-from benchmark.errors import UsageError
+from benchmark.errors import CodecUnavailable, ProgramError, UsageError
 from benchmark.plugins import find_plugins
-from benchmark.programs import ProgramError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -53,12 +51,20 @@ class Runner(ABC):
 
     @abstractmethod
     def run(
-        self, function: Callable[[Task], Result], tasks: Sequence[Task]
+        self, function: Callable[..., Result], tasks: Sequence[Task], constants: Sequence[Any] = ()
     ) -> Iterator[Outcome[Task, Result]]:
-        """Applies a pure, picklable function to tasks; yields the outcomes as they finish.
+        """Apply a pure, picklable function to tasks; yield the outcomes as they finish.
 
         A task that raises, or whose worker dies, is a `Failed`; the others go on.
+
+        Args:
+            function: takes the constants and a task.
+            tasks: in the order in which they are begun.
+            constants: large values that are handed to each worker once.
         """
+
+    def close(self) -> None:  # noqa: B027  # most runners hold nothing
+        """Let go of what the runner holds, such as connections."""
 
 
 def open_runner(spec: str, jobs: int | None) -> Runner:
@@ -77,10 +83,12 @@ def open_runner(spec: str, jobs: int | None) -> Runner:
     return found(jobs, where)
 
 
-def attempt(function: Callable[[Task], Result], task: Task) -> Outcome[Task, Result]:
-    """Carries out a task in this process; whatever goes wrong becomes a `Failed`."""
+def attempt(
+    function: Callable[..., Result], task: Task, constants: Sequence[Any] = ()
+) -> Outcome[Task, Result]:
+    """Carry out a task in this process; whatever goes wrong becomes a `Failed`."""
     try:
-        return Finished(task, function(task))
+        return Finished(task, function(*constants, task))
     except (CodecUnavailable, ProgramError, UsageError) as error:
         return Failed(task, str(error))
     except Exception as error:

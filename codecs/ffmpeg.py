@@ -24,9 +24,10 @@ import imageio_ffmpeg
 import numpy as np
 import PIL.Image
 
-from benchmark.codec import Codec, CodecUnavailable, Image, RatePoint, rate_points
-from benchmark.errors import UsageError
-from benchmark.programs import ProgramError, run_program
+from benchmark.codec import Codec, RatePoint, rate_points
+from benchmark.errors import CodecUnavailable, ProgramError, UsageError
+from benchmark.image import Image
+from benchmark.system.programs import run_program
 
 from . import yuv420
 

@@ -6,7 +6,8 @@ import numpy as np
 import PIL.Image
 from PIL import features
 
-from benchmark.codec import Codec, Image, RatePoint, rate_points
+from benchmark.codec import Codec, RatePoint, rate_points
+from benchmark.image import Image
 
 
 class Jpeg(Codec):

@@ -12,7 +12,8 @@ import PIL
 import PIL.Image
 from PIL import features
 
-from benchmark.codec import Codec, Image, RatePoint, rate_points
+from benchmark.codec import Codec, RatePoint, rate_points
+from benchmark.image import Image
 
 _START_OF_TILE, _COMMENT = 0xFF90, 0xFF64
 

@@ -11,8 +11,10 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from benchmark.codec import Codec, CodecUnavailable, Image, RatePoint, rate_points
-from benchmark.programs import ProgramError, run_program
+from benchmark.codec import Codec, RatePoint, rate_points
+from benchmark.errors import CodecUnavailable, ProgramError
+from benchmark.image import Image
+from benchmark.system.programs import run_program
 
 from .vvc_sps import picture_size
 from .yuv420 import CONVERSION, rgb_to_yuv420, yuv420_to_rgb

@@ -13,7 +13,8 @@ import struct
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.codec import Codec, Image, RatePoint, rate_points
+from benchmark.codec import Codec, RatePoint, rate_points
+from benchmark.image import Image
 
 Plane = NDArray[np.int32]
 

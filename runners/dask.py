@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from distributed import Client, as_completed
 
@@ -32,15 +33,16 @@ class DaskRunner(Runner):
         self.workers = min(jobs or threads, threads)
 
     def run(
-        self, function: Callable[[Task], Result], tasks: Sequence[Task]
+        self, function: Callable[..., Result], tasks: Sequence[Task], constants: Sequence[Any] = ()
     ) -> Iterator[Outcome[Task, Result]]:
+        handed = self._client.scatter(list(constants), broadcast=True) if constants else []
         waiting = iter(tasks)
         working = as_completed()
         tasks_of = {}
 
         def start_next() -> None:
             for task in waiting:
-                future = self._client.submit(attempt, function, task, pure=False)
+                future = self._client.submit(attempt, function, task, handed, pure=False)
                 tasks_of[future] = task
                 working.add(future)
                 return
@@ -54,3 +56,6 @@ class DaskRunner(Runner):
                 yield future.result()
             else:  # Dask has tried it on several workers, and each has died
                 yield Failed(task, f"its Dask workers died: {future.exception()}")
+
+    def close(self) -> None:
+        self._client.close()

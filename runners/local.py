@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import pickle
 import signal
+import tempfile
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
 
 import joblib
 from joblib.externals.loky import get_reusable_executor, process_executor
@@ -34,6 +39,17 @@ class LocalRunner(Runner):
         self.workers = jobs or joblib.cpu_count()
 
     def run(
+        self, function: Callable[..., Result], tasks: Sequence[Task], constants: Sequence[Any] = ()
+    ) -> Iterator[Outcome[Task, Result]]:
+        if not constants:
+            yield from self._run(function, tasks)
+            return
+        with tempfile.TemporaryDirectory(prefix="constants-") as folder:
+            file = Path(folder, "constants")
+            file.write_bytes(pickle.dumps(tuple(constants)))
+            yield from self._run(functools.partial(_with_constants, function, file), tasks)
+
+    def _run(
         self, function: Callable[[Task], Result], tasks: Sequence[Task]
     ) -> Iterator[Outcome[Task, Result]]:
         waiting = dict(enumerate(tasks))
@@ -94,6 +110,17 @@ def _in_worker(
     _end_with(parent)
     process_executor._MAX_MEMORY_LEAK_SIZE = _MOST_GROWTH
     return attempt(function, task)
+
+
+def _with_constants(function: Callable[..., Result], file: Path, task: Task) -> Result:
+    return function(*_constants(file), task)
+
+
+@functools.lru_cache(1)
+def _constants(file: Path) -> tuple[Any, ...]:
+    """What the main process wrote for this run, read once by each worker."""
+    constants: tuple[Any, ...] = pickle.loads(file.read_bytes())
+    return constants
 
 
 _watched: set[int] = set()

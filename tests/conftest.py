@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+pytest_plugins = ["drawn_scenes", "made_runs"]
+
 
 @pytest.fixture
 def benchmark_command(tmp_path):

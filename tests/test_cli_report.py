@@ -9,10 +9,10 @@ import PIL.Image
 import pytest
 
 from benchmark.datasets import open_dataset
-from benchmark.report.published import published_run
-from benchmark.report.summary import summarize
+from benchmark.evaluation.published_run import published_run
+from benchmark.evaluation.summary import summarize
+from benchmark.run.run_folder import RunFolder
 from benchmark.runner import open_runner
-from benchmark.store import RunFolder
 
 CODECS = ("jpeg", "webp", "uncompressed")
 IMAGES = 6

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark.analysis.network import AnalysisNetwork, Detection
+from benchmark.analysis.analysis_network import AnalysisNetwork, Detection
 from benchmark.errors import UsageError
 
 if TYPE_CHECKING:
-    from benchmark.analysis.judge import MaskRcnnAnalysis
-    from benchmark.analysis.mask_rcnn import MaskRcnn
+    from benchmark.analysis.mask_rcnn.adapter import MaskRcnnAnalysis
+    from benchmark.analysis.mask_rcnn.network import MaskRcnn
 
 __all__ = ["AnalysisNetwork", "Detection", "open_analysis", "open_mask_rcnn"]
 
@@ -30,11 +30,11 @@ def open_analysis(spec: str, *, device: str = "cpu") -> AnalysisNetwork:
     # imported here because torch takes seconds to load, which a wrong name should not
     kind, colon, argument = spec.partition(":")
     if kind == "detectron2" and argument:
-        from benchmark.analysis.detectron2 import Detectron2Analysis
+        from benchmark.analysis.detectron2.adapter import Detectron2Analysis
 
         return Detectron2Analysis.load(Path(argument), device=device)
     if kind == "torchvision" and bool(argument) == bool(colon):
-        from benchmark.analysis.torchvision_coco import TorchvisionAnalysis
+        from benchmark.analysis.torchvision import TorchvisionAnalysis
 
         return TorchvisionAnalysis.load(Path(argument) if argument else None, device=device)
     network = _open(spec, device)
@@ -69,11 +69,11 @@ def open_mask_rcnn(spec: str) -> MaskRcnn:
 def _open(spec: str, device: str) -> MaskRcnnAnalysis | None:
     kind, _, argument = spec.partition(":")
     if kind == "miniscapes" and not argument:
-        from benchmark.analysis.miniscapes import open_miniscapes
+        from benchmark.analysis.mask_rcnn.embedded import open_miniscapes
 
         return open_miniscapes(device)
     if kind == "weights" and argument:
-        from benchmark.analysis.judge import MaskRcnnAnalysis
+        from benchmark.analysis.mask_rcnn.adapter import MaskRcnnAnalysis
 
         path = Path(argument)
         return MaskRcnnAnalysis.load(path, name=path.stem, device=device)

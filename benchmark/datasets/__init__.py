@@ -23,7 +23,7 @@ def open_dataset(spec: str) -> Dataset:
     kind, _, where = spec.partition(":")
     path = Path(where).expanduser()
     if spec == "miniscapes":
-        from benchmark.datasets.miniscapes import miniscapes
+        from benchmark.datasets.miniscapes.split import miniscapes
 
         return miniscapes("val")
     if kind == "cityscapes" and where:
@@ -55,7 +55,7 @@ def open_training_split(spec: str, scenes: int) -> tuple[Dataset, Dataset]:
         UsageError: if it is another data set, or files are missing.
     """
     if spec == "miniscapes":
-        from benchmark.datasets.miniscapes import miniscapes
+        from benchmark.datasets.miniscapes.split import miniscapes
 
         return miniscapes("train", scenes), miniscapes("val")
     kind, _, where = spec.partition(":")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from benchmark.datasets.image_file import read_image
 from benchmark.errors import UsageError
-from benchmark.files import LONGEST_NAME
+from benchmark.system.files import LONGEST_NAME
 
 
 @dataclass(frozen=True)

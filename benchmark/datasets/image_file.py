@@ -12,8 +12,8 @@ import PIL.Image
 import PIL.ImageOps
 from numpy.typing import NDArray
 
-from benchmark.codec import Image
 from benchmark.errors import UsageError
+from benchmark.image import Image
 
 SUFFIXES = {
     *(".apng", ".avif", ".bmp", ".dib", ".gif", ".j2c", ".j2k", ".jfif", ".jp2", ".jpc", ".jpe"),

@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
-from benchmark.codec import Image
+from benchmark.codec import Explanation
 from benchmark.datasets.dataset import Instance
-from benchmark.figures.explanation import Explanation
 from benchmark.figures.style import TWO_COLUMNS, rgb
+from benchmark.image import Image
 
 _COLUMNS = 3
 _DIMMED = 0.35

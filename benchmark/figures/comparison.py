@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,16 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
-from pycocotools import mask as coco_mask
 
-from benchmark.analysis.network import Detection
-from benchmark.codec import Image
+from benchmark.analysis.analysis_network import Detection
 from benchmark.datasets.dataset import Category, Instance
+from benchmark.evaluation.pictures import SHOWN_SCORE
 from benchmark.figures.style import TWO_COLUMNS, rgb
-from benchmark.store import Record
-
-SHOWN_SCORE = 0.5
-"""Detections below this score are not drawn."""
+from benchmark.image import Image
 
 _COLUMNS = 3
 _CROPS = 2
@@ -75,29 +71,6 @@ def draw_comparison(
     return figure
 
 
-def comparable(records: Iterable[Record]) -> dict[str, Record]:
-    """A rate point of each codec, so that all rates are about the same.
-
-    Of the rates of the image at hand, that one is aimed at which all codecs come nearest to, on
-    a logarithmic scale.
-
-    Args:
-        records: of one image.
-    """
-    rates: dict[str, dict[float, Record]] = {}
-    for record in records:
-        rates.setdefault(record.codec, {})[math.log(record.bytes)] = record
-    targets = sorted({rate for its in rates.values() for rate in its})
-    if not targets:
-        return {}
-
-    def worst(target: float) -> float:
-        return max(min(abs(rate - target) for rate in its) for its in rates.values())
-
-    aim = min(targets, key=worst)
-    return {codec: its[min(its, key=lambda rate: abs(rate - aim))] for codec, its in rates.items()}
-
-
 def choose_crops(
     shape: tuple[int, int], instances: Sequence[Instance], detections: Sequence[Detection]
 ) -> list[Corner]:
@@ -110,7 +83,7 @@ def choose_crops(
     """
     height, width = shape
     masks = [its.mask for its in instances if not its.ignored]
-    masks = masks or [decoded_mask(its) for its in detections]
+    masks = masks or [its.mask() for its in detections]
     boxes = sorted(
         (abs(math.log(mask.sum() / (height * width / _CROP**2 / 3))), _centre(mask))
         for mask in masks
@@ -128,13 +101,6 @@ def choose_crops(
         )
         for row, column in centres
     ]
-
-
-def decoded_mask(detection: Detection) -> NDArray[np.bool_]:
-    """A detection's mask, H x W."""
-    return coco_mask.decode(
-        {"size": list(detection.size), "counts": detection.counts.encode()}
-    ).astype(bool)
 
 
 def _draw_whole(
@@ -161,7 +127,7 @@ def _with_outlines(its: Shown, colours: Mapping[int, int]) -> Image:
     for detection in sorted(its.detections, key=lambda detection: detection.score):
         if detection.score < SHOWN_SCORE or detection.category_id not in colours:
             continue
-        canvas[_outline(decoded_mask(detection))] = rgb(colours[detection.category_id])
+        canvas[_outline(detection.mask())] = rgb(colours[detection.category_id])
     return canvas
 
 

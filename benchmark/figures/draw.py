@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import sys
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from benchmark.codec import find_codecs, with_even_sides
+from benchmark.codec import Explainable, Explanation, find_codecs, identity_of
 from benchmark.errors import UsageError
+from benchmark.evaluation.external_curves import external_curves
+from benchmark.evaluation.opened_run import OpenedRun
+from benchmark.evaluation.pictures import NotAvailable, RunPictures, first_line
+from benchmark.evaluation.same_rate import comparable
+from benchmark.evaluation.tables import read_summary
 from benchmark.figures.alpha import draw_alpha
-from benchmark.figures.comparison import Shown, choose_crops, comparable, draw_comparison
-from benchmark.figures.curves import draw_relative_curve_differences, draw_wap_curves
-from benchmark.figures.explanation import Explainable, Explanation
+from benchmark.figures.comparison import Shown, choose_crops, draw_comparison
 from benchmark.figures.laplace import choose_element, draw_laplace
-from benchmark.figures.pictures import NotAvailable, RunPictures, first_line
+from benchmark.figures.rate_curves import draw_relative_curve_differences, draw_wap_curves
 from benchmark.figures.style import paper_style, save
-from benchmark.interchange.external import external_curves
-from benchmark.store import UNCOMPRESSED, Record, RunFolder
+from benchmark.image import with_even_sides
+from benchmark.metrics.qualities import QUALITIES
+from benchmark.run.record import UNCOMPRESSED, Record
+from benchmark.run.run_folder import RunFolder
 
 _MOST_MAPS = 4
 _MOST_COMPARED = 8
@@ -35,7 +40,7 @@ def draw_figures(
     anchor: str = "vtm",
     external: Sequence[str] = (),
 ) -> list[Path]:
-    """Draws the figures of a run as SVG, PDF and PNG; what cannot be drawn is named on stderr.
+    """Draw the figures of a run as SVG, PDF and PNG; what cannot be drawn is named in the log.
 
     They are ``wap-curves``, ``relative-curve-difference``, ``comparison-IMAGE``, and for each
     codec that masks latents ``alpha-CODEC-IMAGE`` and ``laplace-CODEC-IMAGE``.
@@ -60,7 +65,7 @@ def draw_figures(
     summary = _summary(run, codecs, anchor)
     figures = [_curves(summary, anchor, external_curves(external, sorted(set(summary["codec"]))))]
     try:
-        pictures = RunPictures(RunFolder(run))
+        pictures = RunPictures(OpenedRun(RunFolder(run)))
     except UsageError as error:
         _say(f"no figures of images: {first_line(error)}")
     else:
@@ -90,7 +95,7 @@ class _PictureFigures:
     def __init__(
         self, summary: pd.DataFrame, pictures: RunPictures, image: str | None, rates: Sequence[str]
     ) -> None:
-        names = list(pictures.pictures)
+        names = list(pictures.run.pictures)
         self._image = pictures.picture(image or (names[0] if names else "")).name
         self._pictures = pictures
         self._rates = rates
@@ -121,11 +126,11 @@ class _PictureFigures:
     def _compared(self) -> list[Record]:
         """A record of each codec at about the same rate, the best codecs first."""
         records = comparable(record for record in self._records() if record.codec in self._curved)
-        quality = "wap" if self._summary["wap"].notna().any() else "psnr"
-        best = self._summary.set_index(["codec", "rate_point"])[quality]
+        quality = QUALITIES["wap" if self._summary["wap"].notna().any() else "psnr"]
+        best = self._summary.set_index(["codec", "rate_point"])[quality.column]
         ranked = sorted(
             (its for its in records.values() if its.key[:2] in best.index),
-            key=lambda its: -best[its.key[:2]],
+            key=lambda its: -quality.rising(best[its.key[:2]]),
         )
         return ranked[:_MOST_COMPARED]
 
@@ -139,8 +144,7 @@ class _PictureFigures:
         except NotAvailable as error:
             _say(f"not in the comparison of images: {error}")
             return None
-        bpp = 8 * record.bytes / (record.width * record.height)
-        caption = f"{record.codec} {record.rate_point}: {bpp:.3f} bpp"
+        caption = f"{record.codec} {record.rate_point}: {record.bpp:.3f} bpp"
         return Shown(caption, decoded, self._pictures.detections(record))
 
     def _masks(self) -> Iterator[tuple[str, Figure]]:
@@ -170,7 +174,8 @@ class _PictureFigures:
         """
         codec = self._pictures.codec(name)
         assert isinstance(codec, Explainable)
-        if codec.identity() != self._pictures.manifest["codecs"].get(name, {}).get("identity"):
+        entry = self._pictures.run.manifest.codecs.get(name)
+        if entry is None or identity_of(codec) != entry.identity:
             _say(f"note: {name} here is not exactly the one of the run (`identity` in run.json)")
         image = with_even_sides(self._pictures.original(self._image))
         try:
@@ -194,12 +199,7 @@ class _PictureFigures:
 
 def _summary(run: Path, codecs: Sequence[str] | None, anchor: str) -> pd.DataFrame:
     """The run's ``summary.csv``, of the chosen codecs, the anchor, and the original images."""
-    file = run / "summary.csv"
-    if not file.is_file():
-        raise UsageError(f"{run} holds no summary.csv: finish the run with its command first")
-    summary = pd.read_csv(file)
-    if "ap" not in summary:  # written before there was more than one kind
-        summary["ap"] = "coco"
+    summary = read_summary(RunFolder(run))
     if codecs is None:
         return summary
     known = set(summary["codec"])
@@ -215,4 +215,4 @@ def _explainable(name: str) -> bool:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr)
+    logging.getLogger("benchmark").info("%s", line)

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from benchmark.figures.explanation import Explanation
+from benchmark.codec import Explanation
 from benchmark.figures.style import COLOURS, ONE_COLUMN
 
 _BEFORE, _AFTER = COLOURS[1], COLOURS[0]

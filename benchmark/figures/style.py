@@ -12,7 +12,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from benchmark.files import short_name
+from benchmark.system.files import short_name
 
 ONE_COLUMN = 3.5
 """Width in inches of a figure in one column of an IEEE paper."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,11 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
-from benchmark.analysis.network import AnalysisNetwork, Detection
+from benchmark.analysis.analysis_network import AnalysisNetwork, Detection
 from benchmark.datasets.dataset import Category, Dataset, Picture, read_image
+from benchmark.metrics.coco_evaluation import accumulate, coco, load_results, match
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ class GroundTruth:
         annotations = [
             annotation for picture in pictures for annotation in _annotations(dataset, picture)
         ]
-        self._coco = _coco(
+        self._coco = coco(
             {
                 # pycocotools asks for a size, but masks that are encoded already have their own
                 "images": [{"id": picture.id, "height": 0, "width": 0} for picture in pictures],
@@ -62,36 +59,35 @@ class GroundTruth:
         """Images, categories and annotations in COCO's format, masks run-length encoded."""
         return self._coco.dataset
 
-    def average_precision(self, detections: Mapping[int, Sequence[Detection]]) -> AveragePrecision:
-        """AP of the masks over IoU 0.50:0.05:0.95, at most 100 detections an image.
+    def average_precision(
+        self, detections: Mapping[int, Sequence[Detection]], kind: str = "segm"
+    ) -> AveragePrecision:
+        """Return AP over IoU 0.50:0.05:0.95, at most 100 detections per image and class.
 
         Args:
             detections: what was found in each image, by the image's id.
+            kind: ``segm`` compares masks, ``bbox`` boxes; the box of an instance is that of its
+                mask.
         """
-        precision = self._precision(detections)
+        precision = self._precision(detections, kind)
         by_category = {
             category.id: precision[:, :, index].mean(axis=1)
             for index, category in enumerate(self.categories)
         }
         return average(self.categories, self.instances, by_category)
 
-    def _precision(self, detections: Mapping[int, Sequence[Detection]]) -> np.ndarray:
+    def _precision(
+        self, detections: Mapping[int, Sequence[Detection]], kind: str
+    ) -> NDArray[np.float64]:
         """Interpolated precision, of shape IoU thresholds (10) x recalls (101) x classes."""
         results = [
-            coco_result(picture_id, detection)
+            detection.to_coco(picture_id)
             for picture_id in self.picture_ids
             for detection in detections.get(picture_id, ())
         ]
         if not results:
             return np.zeros((10, 101, len(self.categories)))
-        with contextlib.redirect_stdout(io.StringIO()):
-            evaluation = COCOeval(self._coco, self._coco.loadRes(results), "segm")
-            evaluation.params.areaRng = evaluation.params.areaRng[:1]
-            evaluation.params.areaRngLbl = evaluation.params.areaRngLbl[:1]
-            evaluation.params.maxDets = [100]
-            evaluation.evaluate()
-            evaluation.accumulate()
-        return evaluation.eval["precision"][:, :, :, 0, 0]
+        return accumulate(match(self._coco, load_results(self._coco, results), kind))
 
 
 def average(
@@ -135,17 +131,6 @@ def wap_of(network: AnalysisNetwork, dataset: Dataset) -> float:
     return GroundTruth(dataset, dataset.pictures).average_precision(found).wap
 
 
-def coco_result(picture_id: int, detection: Detection) -> dict[str, Any]:
-    """A detection as an entry of COCO's result format."""
-    return {
-        "image_id": picture_id,
-        "category_id": detection.category_id,
-        "score": detection.score,
-        "bbox": list(detection.box),
-        "segmentation": {"size": list(detection.size), "counts": detection.counts},
-    }
-
-
 def _annotations(dataset: Dataset, picture: Picture) -> list[dict[str, Any]]:
     found = []
     for instance in dataset.instances(picture):
@@ -161,11 +146,3 @@ def _annotations(dataset: Dataset, picture: Picture) -> list[dict[str, Any]]:
             }
         )
     return found
-
-
-def _coco(annotations: dict[str, Any]) -> COCO:
-    coco = COCO()
-    coco.dataset = annotations
-    with contextlib.redirect_stdout(io.StringIO()):
-        coco.createIndex()
-    return coco

@@ -8,8 +8,6 @@ count for each image, and its average precision is that of weighted detections.
 
 from __future__ import annotations
 
-import contextlib
-import io
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,14 +17,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval, Params
+from pycocotools.cocoeval import Params
 
+from benchmark.metrics import coco_evaluation
 from benchmark.metrics.bjontegaard_delta import AkimaCurve, Point
+from benchmark.metrics.coco_evaluation import coco
 
 RESAMPLES = 1000
 _INTERVAL = (2.5, 97.5)
-_MOST_DETECTIONS = 100
 _AT_ONCE = 50
 """Resamples computed in one piece; more do not fit the processor's cache."""
 
@@ -41,8 +39,8 @@ Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class RatePoint:
-    """A rate point of a codec, as a run folder holds it.
+class PointDetections:
+    """What was found at a rate point of a codec, and its rates.
 
     Attributes:
         codec, rate_point: its names.
@@ -103,7 +101,7 @@ def draw(images: int, resamples: int, seed: int) -> Counts:
     return np.vstack([np.ones((1, images), np.int64), drawn]).T
 
 
-def resample(truth: Mapping[str, Any], rate_point: RatePoint, counts: Counts) -> Resampled:
+def resample(truth: Mapping[str, Any], rate_point: PointDetections, counts: Counts) -> Resampled:
     """A rate point in the resamples that ``counts`` describes, images by rising id.
 
     Raises:
@@ -131,13 +129,12 @@ def match(truth: Mapping[str, Any], detections: Sequence[Mapping[str, Any]]) -> 
         {**entry, "id": number, "area": int(coco_mask.area(entry["segmentation"])), "iscrowd": 0}
         for number, entry in enumerate(found, 1)
     ]
-    with contextlib.redirect_stdout(io.StringIO()):
-        evaluation = COCOeval(_coco(truth, truth["annotations"]), _coco(truth, found), "segm")
-        parameters = evaluation.params
-        parameters.areaRng = parameters.areaRng[:1]
-        parameters.areaRngLbl = parameters.areaRngLbl[:1]
-        parameters.maxDets = [_MOST_DETECTIONS]
-        evaluation.evaluate()
+    # pycocotools writes into the annotations
+    annotations = [dict(annotation) for annotation in truth["annotations"]]
+    evaluation = coco_evaluation.match(
+        coco({**truth, "annotations": annotations}), coco({**truth, "annotations": found}), "segm"
+    )
+    parameters = evaluation.params
     images = len(parameters.imgIds)
     return [
         _matches(evaluation.evalImgs[index * images : (index + 1) * images])
@@ -225,14 +222,6 @@ def _interval(name: str, values: NDArray[np.float64]) -> dict[str, float]:
     known = values[1:][~np.isnan(values[1:])]
     low, high = np.percentile(known, _INTERVAL) if known.size else (np.nan, np.nan)
     return {name: float(values[0]), f"{name}_low": float(low), f"{name}_high": float(high)}
-
-
-def _coco(truth: Mapping[str, Any], annotations: Sequence[Mapping[str, Any]]) -> COCO:
-    coco = COCO()
-    # pycocotools writes into the annotations
-    coco.dataset = {**truth, "annotations": [dict(annotation) for annotation in annotations]}
-    coco.createIndex()
-    return coco
 
 
 def _matches(images: Sequence[Mapping[str, Any] | None]) -> Matches:

@@ -13,7 +13,7 @@ from cityscapesscripts.helpers.labels import labels
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from benchmark.analysis.network import Detection
+from benchmark.analysis.analysis_network import Detection
 from benchmark.datasets.cityscapes import Cityscapes
 from benchmark.datasets.dataset import Dataset, Picture
 from benchmark.errors import UsageError

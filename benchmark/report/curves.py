@@ -10,24 +10,34 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmark.report.summary import ap_name, curve_label, curves, is_external
+from benchmark.evaluation.curves import (
+    ap_name,
+    compared_qualities,
+    curve_label,
+    curves,
+    is_external,
+    single_points,
+)
+from benchmark.metrics.qualities import Quality
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart; grey for the pale yellow.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
 _MARKERS = "osD^vPX*<>"
-_LABELS = {"wap": "wAP ({ap}) / %", "psnr": "PSNR / dB"}
 
 
 def draw_curves(summary: pd.DataFrame) -> Figure:
-    """wAP and PSNR against the rate: a curve a codec, a dashed line for one without a curve.
+    """Return the qualities against the rate: one curve per codec, a dashed line for a single point.
 
     Curves from elsewhere are dashed, with open marks.
 
     Args:
-        summary: as `with_published_anchor` leaves it, perhaps with external curves.
+        summary: rate points, perhaps with external curves.
     """
-    qualities = [quality for quality in _LABELS if summary[quality].notna().any()]
-    figure = Figure(figsize=(6.2 * len(qualities), 4.6), layout="constrained")
+    qualities = compared_qualities(summary)
+    figure = Figure(figsize=(6.2 * max(1, len(qualities)), 4.6), layout="constrained")
+    if not qualities:
+        figure.text(0.5, 0.5, "no quality was measured", ha="center")
+        return figure
     for axes, quality in zip(
         figure.subplots(1, len(qualities), squeeze=False)[0], qualities, strict=True
     ):
@@ -46,7 +56,7 @@ def render(figure: Figure, kind: str) -> bytes:
     return file.getvalue()
 
 
-def _draw_quality(axes: Axes, summary: pd.DataFrame, quality: str) -> None:
+def _draw_quality(axes: Axes, summary: pd.DataFrame, quality: Quality) -> None:
     styles = zip(
         cycle(_COLOURS), cycle(_MARKERS), cycle(["-"] * len(_COLOURS) + ["--"] * len(_COLOURS))
     )
@@ -54,7 +64,7 @@ def _draw_quality(axes: Axes, summary: pd.DataFrame, quality: str) -> None:
         external = is_external(lines)
         axes.plot(
             lines["bpp"],
-            lines[quality],
+            lines[quality.column],
             color=colour,
             marker=marker,
             markersize=4.5,
@@ -63,21 +73,19 @@ def _draw_quality(axes: Axes, summary: pd.DataFrame, quality: str) -> None:
             linewidth=1.4,
             label=curve_label(lines).replace("$", r"\$"),
         )
-    if quality == "wap":
-        _draw_limits(axes, summary)
+    if quality.of_detections:
+        _draw_limits(axes, summary, quality)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlabel("rate / bits per pixel")
-    axes.set_ylabel(_LABELS[quality].format(ap=ap_name(summary)))
+    axes.set_ylabel(quality.title(ap_name(summary)))
     axes.grid(which="both", lw=0.4, alpha=0.5)
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _draw_limits(axes: Axes, summary: pd.DataFrame) -> None:
+def _draw_limits(axes: Axes, summary: pd.DataFrame, quality: Quality) -> None:
     """The quality of what has one rate point only, for example of the original images."""
-    for (codec, lines), dashes in zip(
-        ((codec, lines) for codec, lines in summary.groupby("codec") if len(lines) == 1),
-        cycle(((4, 3), (1, 2))),
-        strict=False,
-    ):
-        axes.axhline(lines["wap"].iloc[0], color="0.35", lw=1, dashes=dashes, label=str(codec))
+    limits = zip(single_points(summary).items(), cycle(((4, 3), (1, 2))), strict=False)
+    for (codec, rows), dashes in limits:
+        level = rows[quality.column].iloc[0]
+        axes.axhline(level, color="0.35", lw=1, dashes=dashes, label=codec)

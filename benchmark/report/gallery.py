@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 import PIL.Image
 
-from benchmark.analysis.network import Detection
-from benchmark.codec import Image
+from benchmark.analysis.analysis_network import Detection
 from benchmark.errors import UsageError
-from benchmark.figures.comparison import SHOWN_SCORE, comparable, decoded_mask
-from benchmark.figures.pictures import NotAvailable, RunPictures
-from benchmark.store import UNCOMPRESSED, Record, RunFolder
+from benchmark.evaluation.opened_run import OpenedRun
+from benchmark.evaluation.pictures import SHOWN_SCORE, NotAvailable, RunPictures
+from benchmark.evaluation.same_rate import comparable
+from benchmark.image import Image
+from benchmark.run.record import UNCOMPRESSED, Record
 
 _MOST_IMAGES = 4
 _MOST_PIXELS = 60_000_000
@@ -74,18 +75,18 @@ class Gallery:
     missing: Sequence[str]
 
 
-def make_gallery(folder: RunFolder, summary: pd.DataFrame) -> Gallery:
+def make_gallery(run: OpenedRun, summary: pd.DataFrame) -> Gallery:
     """Decodes a small choice of a run's bitstreams.
 
     It is up to four images, spread over the run, and of each codec the rate point nearest to a
     rate that all reach, with the next lower and higher one.
 
     Args:
-        folder: the run folder.
+        run: the run.
         summary: of the run; only the rate points in it are shown.
     """
     try:
-        pictures = RunPictures(folder)
+        pictures = RunPictures(run)
     except UsageError as error:
         return Gallery([], "", [str(error)])
     points = set(zip(summary["codec"], summary["rate_point"], strict=True))
@@ -148,13 +149,13 @@ def _picture(pictures: RunPictures, record: Record) -> GalleryPicture | NotAvail
         rate_point=record.rate_point,
         width=record.width,
         height=record.height,
-        bpp=8 * record.bytes / (record.width * record.height),
-        psnr=record.psnr,
+        bpp=record.bpp,
+        psnr=record.qualities.get("psnr"),
         source=_data_uri(image),
         outlines=[
             Outline(names[its.category_id], its.score, _path(its))
             for its in pictures.detections(record)
-            if its.score >= SHOWN_SCORE and its.category_id in names
+            if its.score >= SHOWN_SCORE and its.category_id in names and its.counts is not None
         ],
     )
 
@@ -162,7 +163,7 @@ def _picture(pictures: RunPictures, record: Record) -> GalleryPicture | NotAvail
 def _data_uri(image: Image) -> str:
     picture = PIL.Image.fromarray(image)
     if picture.width > _WIDEST:
-        height = round(picture.height * _WIDEST / picture.width)
+        height = max(1, round(picture.height * _WIDEST / picture.width))
         picture = picture.resize((_WIDEST, height), PIL.Image.Resampling.LANCZOS)
     file = io.BytesIO()
     picture.save(file, "WEBP", quality=_WEBP_QUALITY, method=4)
@@ -171,7 +172,7 @@ def _data_uri(image: Image) -> str:
 
 def _path(detection: Detection) -> str:
     """The outline of a mask as the data of an SVG path, in pixels."""
-    mask = np.pad(decoded_mask(detection), 1).astype(np.float32)
+    mask = np.pad(detection.mask(), 1).astype(np.float32)
     lines = contourpy.contour_generator(z=mask).lines(0.5)
     # the centre of the padded array's pixel (1, 1) lies at (0.5, 0.5) in the image
     return "".join(

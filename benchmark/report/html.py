@@ -9,81 +9,117 @@ from dataclasses import asdict
 from typing import Any
 
 import jinja2
+import markupsafe
 import pandas as pd
 
-from benchmark.metrics.bjontegaard_delta import METHODS, relative_curve_difference
-from benchmark.report.gallery import Gallery
-from benchmark.report.summary import (
+from benchmark.evaluation.curves import (
     EXTERNAL,
-    QUALITIES,
     ap_name,
+    compared_qualities,
     curve_label,
     curves,
     is_external,
-    is_within_uncertainty,
+    measured_qualities,
     points,
-    remarks,
 )
-from benchmark.store import UNCOMPRESSED, Record
+from benchmark.evaluation.deltas import delta_text, is_within_uncertainty, remarks
+from benchmark.evaluation.tables import Tables
+from benchmark.metrics.bjontegaard_delta import METHODS, relative_curve_difference
+from benchmark.metrics.qualities import QUALITIES, Quality
+from benchmark.report.gallery import Gallery
+from benchmark.run.manifest import Manifest
+from benchmark.run.record import UNCOMPRESSED, Record
 
-_SHOWN = ("bpp", "wap", "ap50", "psnr", "ms_ssim", "encode_s", "decode_s", "wap_low", "wap_high")
+_METHOD_NAMES = {"akima": "Akima", "pchip": "PCHIP", "cubic": "cubic"}
+_SHOWN = ("bpp", *QUALITIES, "encode_s", "decode_s", "wap_low", "wap_high")
 _EVERY = 12
 """Of the points of a relative curve difference, one in so many is drawn."""
 
 
 def html_report(
-    manifest: Mapping[str, Any],
-    summary: pd.DataFrame,
-    deltas: pd.DataFrame,
+    manifest: Manifest,
+    tables: Tables,
     anchor: str,
     picture: bytes,
     records: Sequence[Record] = (),
     gallery: Gallery | None = None,
+    external: Sequence[pd.DataFrame] = (),
 ) -> bytes:
-    """What was run and what came out, as one page.
+    """Return what was run and what came out, as one page.
 
     Args:
-        manifest: the run's ``run.json``.
-        summary: a line a rate point (`benchmark.report.summary.with_intervals`), perhaps with
-            external curves.
-        deltas: against all anchors (`benchmark.report.summary.all_delta_rates`).
+        manifest: of the run.
+        tables: of the run.
         anchor: the one that is shown first.
         picture: the curves as an SVG file, for readers without scripts.
         records: of the run, to tell what is missing.
         gallery: pictures to compare.
+        external: curves from elsewhere.
     """
     files = importlib.resources.files("benchmark.report")
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["number"] = _number
-    markup = jinja2.utils.markupsafe.Markup
-    own = summary[summary["source"] != EXTERNAL]
-    tables = {str(name): _rows(lines) for name, lines in deltas.groupby("anchor")}
-    anchor = anchor if anchor in tables else ""
+    summary = pd.concat([tables.summary, *external], ignore_index=True)
+    by_anchor = {str(name): _rows(rows) for name, rows in tables.deltas.groupby("anchor")}
+    anchor = anchor if anchor in by_anchor else ""
+    compared = [its for its in QUALITIES.values() if its.column in set(tables.deltas["quality"])]
     page = environment.from_string(files.joinpath("report.html.jinja").read_text()).render(
-        style=markup(files.joinpath("report.css").read_text()),
-        script=markup(files.joinpath("report.js").read_text()),
+        style=markupsafe.Markup(files.joinpath("report.css").read_text()),
+        script=markupsafe.Markup(files.joinpath("report.js").read_text()),
         manifest=manifest,
+        qualities=measured_qualities(summary),
+        delta_columns=[
+            f"{q.label}, {_METHOD_NAMES[method]}" for q in compared for method in METHODS
+        ],
         summary=summary.to_dict("records"),
+        notes=tables.notes,
         ap=ap_name(summary),
         classes=[column for column in summary if str(column).startswith("ap_")],
-        measured=own.to_dict("records"),
+        measured=summary[summary["source"] != EXTERNAL].to_dict("records"),
         anchor=anchor,
-        deltas=tables.get(anchor, []),
-        missing=_missing(manifest, records),
+        deltas=by_anchor.get(anchor, []),
+        missing=missing_results(manifest, records),
         gallery=gallery,
-        curves=markup(picture.decode().partition("?>")[2]),
+        curves=markupsafe.Markup(picture.decode().partition("?>")[2]),
         data={
-            "ap": ap_name(summary),
+            "qualities": [_described(its, ap_name(summary)) for its in measured_qualities(summary)],
             "anchor": anchor,
             "curves": _curves(summary),
-            "deltas": tables,
-            "differences": _differences(own, list(tables)),
+            "deltas": by_anchor,
+            "differences": _differences(tables.summary, list(by_anchor)),
             "pictures": [asdict(picture) for picture in gallery.pictures] if gallery else [],
         },
     )
     return page.encode()
+
+
+def missing_results(manifest: Manifest, records: Sequence[Record]) -> list[str]:
+    """Return one line per rate point that was asked for and lacks results of some images."""
+    if not records:
+        return []
+    done = pd.Series([record.key[:2] for record in records]).value_counts()
+    images = len(manifest.images)
+    asked = [(name, rate) for name, codec in manifest.codecs.items() for rate in codec.rate_points]
+    originals = {record.key[:2] for record in records if record.codec == UNCOMPRESSED}
+    return [
+        f"{codec} {rate}: {images - count} of {images} images have no result"
+        for codec, rate in [*sorted(originals), *asked]
+        if (count := int(done.get((codec, rate), 0))) < images
+    ]
+
+
+def _described(quality: Quality, ap: str) -> dict[str, Any]:
+    """What the page's script has to know of a quality."""
+    return {
+        "column": quality.column,
+        "label": quality.label,
+        "unit": quality.unit,
+        "digits": quality.digits,
+        "title": quality.title(ap),
+        "limits": quality.of_detections,
+    }
 
 
 def _number(value: float, digits: int) -> str:
@@ -91,11 +127,12 @@ def _number(value: float, digits: int) -> str:
 
 
 def _rows(deltas: pd.DataFrame) -> list[dict[str, Any]]:
-    """A row a codec of the table of deltas against one anchor."""
+    """One row per codec of the table of deltas against one anchor."""
+    present = [name for name in QUALITIES if name in set(deltas["quality"])]
     rows = []
     for codec, lines in deltas.groupby("codec"):
         by_key = {(line["quality"], line["method"]): line for line in lines.to_dict("records")}
-        cells = [_cell(by_key[quality, method]) for quality in QUALITIES for method in METHODS]
+        cells = [_cell(by_key[quality, method]) for quality in present for method in METHODS]
         rows.append({"codec": codec, "cells": cells})
     return rows
 
@@ -106,8 +143,7 @@ def _cell(delta: Mapping[Any, Any]) -> dict[str, Any]:
     known = not pd.isna(value)
     text = f"{value:+.1f}" if known else "-"
     if delta["method"] == "akima":
-        if known:
-            text += " ± " + _number(delta["uncertainty"], 1)
+        text = delta_text(delta)
         if not pd.isna(delta["low"]):
             details.append(f"95 %: {delta['low']:+.1f} to {delta['high']:+.1f}")
         details += filter(None, [remarks(delta)])
@@ -122,26 +158,34 @@ def _cell(delta: Mapping[Any, Any]) -> dict[str, Any]:
 def _differences(
     summary: pd.DataFrame, anchors: Sequence[str]
 ) -> dict[str, dict[str, list[dict[str, Any]]]]:
-    """The relative curve differences to each anchor, at equal wAP and at equal PSNR."""
-    lines = curves(summary)
+    """The relative curve differences to each anchor, by the quality that is equal."""
+    rows_of = curves(summary)
     return {
         anchor: {
-            quality: [
-                {"codec": codec, "points": _difference(its, lines[anchor], quality)}
-                for codec, its in lines.items()
+            quality.column: [
+                {"codec": codec, "points": _difference(rows, rows_of[anchor], quality)}
+                for codec, rows in rows_of.items()
                 if codec != anchor
             ]
-            for quality in QUALITIES
+            for quality in compared_qualities(summary)
         }
         for anchor in anchors
     }
 
 
-def _difference(codec: pd.DataFrame, anchor: pd.DataFrame, quality: str) -> list[list[float]]:
+def _difference(codec: pd.DataFrame, anchor: pd.DataFrame, quality: Quality) -> list[list[float]]:
     """Pairs of a quality and a rate difference in percent."""
-    its = relative_curve_difference(points(codec, quality), points(anchor, quality))
-    drawn = [*range(0, len(its.quality), _EVERY), len(its.quality) - 1] if len(its.quality) else []
-    return [[round(float(its.quality[at]), 3), round(float(its.percent[at]), 2)] for at in drawn]
+    found = relative_curve_difference(points(codec, quality), points(anchor, quality))
+    last = len(found.quality) - 1
+    drawn = [*range(0, last + 1, _EVERY), last] if last >= 0 else []
+    digits = quality.digits + 1
+    return [
+        [
+            round(quality.rising(float(found.quality[at])), digits),
+            round(float(found.percent[at]), 2),
+        ]
+        for at in drawn
+    ]
 
 
 def _curves(summary: pd.DataFrame) -> list[dict[str, Any]]:
@@ -158,23 +202,6 @@ def _curves(summary: pd.DataFrame) -> list[dict[str, Any]]:
             ],
         }
         for codec, lines in sorted(groups, key=lambda group: is_external(group[1]))
-    ]
-
-
-def _missing(manifest: Mapping[str, Any], records: Sequence[Record]) -> list[str]:
-    """A line for each rate point that was asked for and lacks results of some images."""
-    if not records:
-        return []
-    done = pd.Series([record.key[:2] for record in records]).value_counts()
-    images = len(manifest["dataset"]["images"])
-    asked = [
-        (codec, rate) for codec, its in manifest["codecs"].items() for rate in its["rate_points"]
-    ]
-    originals = {record.key[:2] for record in records if record.codec == UNCOMPRESSED}
-    return [
-        f"{codec} {rate}: {images - count} of {images} images have no result"
-        for codec, rate in [*sorted(originals), *asked]
-        if (count := int(done.get((codec, rate), 0))) < images
     ]
 
 

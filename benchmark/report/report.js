@@ -45,10 +45,7 @@ const MARKS = [
   "M-4 0A4 4 0 1 0 4 0A4 4 0 1 0 -4 0Z", "M-4 -4H4V4H-4Z", "M0 -5.5L5.5 0L0 5.5L-5.5 0Z",
   "M0 -5L5 4H-5Z", "M0 5L5 -4H-5Z", "M-5 -2H-2V-5H2V-2H5V2H2V5H-2V2H-5Z",
 ];
-const QUALITIES = {
-  wap: [`wAP (${data.ap}) / %`, 2], ap50: [`AP50 (${data.ap}) / %`, 2],
-  psnr: ["PSNR / dB", 2], ms_ssim: ["MS-SSIM", 4],
-};
+const QUALITIES = Object.fromEntries(data.qualities.map((quality) => [quality.column, quality]));
 const curves = data.curves.filter((curve) => curve.points.length > 1);
 const levels = data.curves.filter((curve) => curve.points.length === 1);
 curves.forEach((curve, index) => {
@@ -66,9 +63,9 @@ const hidden = new Set();
 
 function setUpCurves() {
   const select = byId("quality");
-  for (const [key, [label]] of Object.entries(QUALITIES)) {
+  for (const { column: key, title } of data.qualities) {
     if (curves.some((curve) => curve.points.some((point) => point[key] !== null))) {
-      select.append(new Option(label, key));
+      select.append(new Option(title, key));
     }
   }
   if (!select.options.length) return;
@@ -113,7 +110,7 @@ function drawCurves() {
   // the axes stay as they are when codecs are switched off
   const all = curves.flatMap(points);
   const lines = levels.filter((level) => !hidden.has(level.codec) && points(level).length
-    && (key === "wap" || key === "ap50"));
+    && QUALITIES[key].limits);
   const rates = all.map((point) => Math.log10(point.bpp));
   const ends = key === "wap" ? ["wap_low", "wap", "wap_high"] : [key];
   const values = [...all, ...lines.flatMap(points)]
@@ -123,7 +120,7 @@ function drawCurves() {
   const x = (rate) => space.left + (Math.log10(rate) - low) / (high - low) * (width - space.left - space.right);
   const y = (value) => height - space.bottom
     - (value - steps[0]) / (steps[steps.length - 1] - steps[0]) * (height - space.top - space.bottom);
-  const svg = drawing("svg", { height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": `${QUALITIES[key][0]} against bits per pixel` });
+  const svg = drawing("svg", { height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": `${QUALITIES[key].title} against bits per pixel` });
   drawAxes(svg, { width, height, space, x, y, low, high, steps, key });
   for (const level of lines) {
     const at = y(points(level)[0][key]);
@@ -194,14 +191,15 @@ function drawAxes(svg, { width, height, space, x, y, low, high, steps, key }) {
   svg.append(drawing("path", { class: "axis", fill: "none", d: `M${space.left} ${space.top}V${bottom}H${width - space.right}` }));
   svg.append(drawing("text", { x: (space.left + width) / 2, y: height - 8, "text-anchor": "middle" }, "rate / bits per pixel"));
   const middle = (space.top + bottom) / 2;
-  svg.append(drawing("text", { x: 12, y: middle, "text-anchor": "middle", transform: `rotate(-90 12 ${middle})` }, QUALITIES[key][0]));
+  svg.append(drawing("text", { x: 12, y: middle, "text-anchor": "middle", transform: `rotate(-90 12 ${middle})` }, QUALITIES[key].title));
 }
 
 function describe(curve, point) {
   const lines = [`${curve.label} ${point.rate}`, `${number(point.bpp, 4)} bpp`];
-  if (point.wap !== null) lines.push(`wAP ${number(point.wap, 2)} %, AP50 ${number(point.ap50, 2)} %`);
+  for (const { column, label, unit, digits } of data.qualities) {
+    if (point[column] !== null) lines.push(`${label} ${number(point[column], digits)} ${unit}`.trim());
+  }
   if (point.wap_low !== null) lines.push(`95 % of wAP: ${number(point.wap_low, 2)} to ${number(point.wap_high, 2)} %`);
-  lines.push(`PSNR ${number(point.psnr, 2)} dB, MS-SSIM ${number(point.ms_ssim, 4)}`);
   lines.push(`encode ${number(point.encode_s, 3)} s, decode ${number(point.decode_s, 3)} s`);
   return lines.join("\n");
 }
@@ -316,7 +314,7 @@ const RATIOS = [1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8, 16];
 
 function drawDifferences() {
   const differences = data.differences[byId("anchor").value] || {};
-  const panels = ["wap", "psnr"].map((key) => [key, (differences[key] || []).filter((its) => its.points.length)])
+  const panels = data.qualities.map(({ column: key }) => key).map((key) => [key, (differences[key] || []).filter((its) => its.points.length)])
     .filter(([, all]) => all.length);
   const place = byId("differences");
   place.hidden = !panels.length;
@@ -336,7 +334,7 @@ function drawDifference(key, all, width) {
   const x = (quality) => space.left + (quality - first) / (last - first) * (width - space.left - space.right);
   const y = (value) => space.top + (high - value) / (high - low) * (height - space.top - space.bottom);
   const anchor = byId("anchor").value;
-  const svg = drawing("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Rate relative to ${anchor} at equal ${QUALITIES[key][0]}` });
+  const svg = drawing("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Rate relative to ${anchor} at equal ${QUALITIES[key].title}` });
   const bottom = height - space.bottom;
   for (const step of steps) {
     svg.append(drawing("path", { class: "grid", d: `M${x(step)} ${space.top}V${bottom}` }));
@@ -357,7 +355,7 @@ function drawDifference(key, all, width) {
     path.append(drawing("title", {}, its.codec));
     svg.append(path);
   }
-  svg.append(drawing("text", { x: (space.left + width) / 2, y: height - 6, "text-anchor": "middle" }, QUALITIES[key][0]));
+  svg.append(drawing("text", { x: (space.left + width) / 2, y: height - 6, "text-anchor": "middle" }, QUALITIES[key].title));
   const middle = (space.top + bottom) / 2;
   svg.append(drawing("text", { x: 12, y: middle, "text-anchor": "middle", transform: `rotate(-90 12 ${middle})` }, `rate relative to ${anchor} / %`));
   return svg;

@@ -10,12 +10,14 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from benchmark.codec import CodecUnavailable, Image, RatePoint, TrainableCodec
+from benchmark.codec import RatePoint, TrainableCodec
+from benchmark.errors import CodecUnavailable
+from benchmark.image import Image
 
 from .bitstream import BitstreamError, fingerprint, unpack
 
 if TYPE_CHECKING:
-    from benchmark.figures.explanation import Explanation
+    from benchmark.codec import Explanation
 
     from .coder import ImageCoder
 

@@ -43,7 +43,7 @@ class AnalysisFeatures(nn.Module):
     def __init__(self, spec: str) -> None:
         """Loads the network that `benchmark.analysis.open_analysis` finds under ``spec``."""
         from benchmark.analysis import open_analysis
-        from benchmark.analysis.judge import MaskRcnnAnalysis
+        from benchmark.analysis.mask_rcnn.adapter import MaskRcnnAnalysis
 
         super().__init__()
         analysis = open_analysis(spec)

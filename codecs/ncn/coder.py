@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from benchmark.codec import Image
-from benchmark.figures.explanation import Explanation
+from benchmark.codec import Explanation
+from benchmark.image import Image
 
 from .bitstream import BitstreamError, Header, fingerprint, pack, unpack
 from .entropy_coding import LatentCoder

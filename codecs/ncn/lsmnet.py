@@ -7,7 +7,7 @@ from typing import Protocol, Self
 import torch
 from torch import Tensor, nn
 
-from benchmark.analysis.detectron2_network import Stem, residual_stage
+from benchmark.analysis.detectron2.network import Stem, residual_stage
 
 from .layers import pad
 

@@ -8,9 +8,6 @@ from pathlib import Path
 
 from benchmark.errors import UsageError
 
-LOSSES = ("hvs", "feature", "task")
-
-
 def add_options(parser: argparse.ArgumentParser, trained: str, backbone: str) -> None:
     """The options of a training.
 
@@ -30,10 +27,10 @@ def add_options(parser: argparse.ArgumentParser, trained: str, backbone: str) ->
     )
     parser.add_argument(
         "--loss",
-        choices=LOSSES,
         default="task",
+        metavar="NAME[:WEIGHT],...",
         help="hvs: mean squared error; feature: distance of the analysis network's features; "
-        "task: the analysis network's own losses (task)",
+        "task: the analysis network's own losses; or a weighted sum, task:1,hvs:0.002 (task)",
     )
     parser.add_argument(
         "--start",
@@ -67,6 +64,13 @@ def add_options(parser: argparse.ArgumentParser, trained: str, backbone: str) ->
     parser.add_argument("--channels", type=int, default=64, help="of the latent (64; paper: 192)")
     parser.add_argument("--iterations", type=int, default=4000, help="steps (4000)")
     parser.add_argument("--learning-rate", type=float, default=5e-4, help="at its highest (5e-4)")
+    parser.add_argument(
+        "--kernel-rate",
+        type=float,
+        default=0.0,
+        help="orthogonalize the updates of kernels (Muon); a step moves a kernel by this part of "
+        "its norm, at its highest (0: Adam has the kernels too)",
+    )
     parser.add_argument("--batch", type=int, default=2, help="images a step and device (2)")
     parser.add_argument(
         "--crop",
@@ -98,7 +102,7 @@ def train(options: argparse.Namespace, trained: str) -> Path:
     from benchmark.analysis import open_mask_rcnn
     from benchmark.datasets import open_training_split
 
-    from .distortion import distortion
+    from .distortion import distortion, loss_weights
     from .training import Recipe, train_codec
     from .validation import validation
 
@@ -118,16 +122,18 @@ def train(options: argparse.Namespace, trained: str) -> Path:
         batch=options.batch,
         crop=options.crop,
         learning_rate=options.learning_rate,
+        kernel_rate=options.kernel_rate,
         bfloat16=not options.float32,
         seed=options.seed,
     )
+    losses = tuple(loss_weights(recipe.loss))
     network = open_mask_rcnn(options.analysis)
     training, judged = open_training_split(options.dataset, options.scenes)
     return train_codec(
         training,
         options.out,
         recipe,
-        lambda device: distortion(recipe.loss, network.to(device)),
+        lambda device: distortion(losses, network.to(device)),
         start=options.start,
         mask=options.mask,
         validate=validation(options.analysis, judged, options.validation_images),

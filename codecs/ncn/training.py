@@ -16,12 +16,12 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from benchmark.analysis.batches import Augmentation, Batches
-from benchmark.analysis.objects import Objects
-from benchmark.codec import Image
+from benchmark.analysis.mask_rcnn.targets import Objects
+from benchmark.analysis.mask_rcnn.training_batches import Augmentation, Batches
 from benchmark.datasets.dataset import Dataset
 from benchmark.errors import UsageError
-from benchmark.training import (
+from benchmark.image import Image
+from benchmark.training.loop import (
     CHECKPOINT,
     LOG,
     WEIGHTS,
@@ -34,8 +34,11 @@ from benchmark.training import (
 )
 
 from .backbones import open_backbone
-from .distortion import Distortion
+from .distortion import Distortion, loss_weights, total
+from .initialization import initialize
+from .layers import pad
 from .lsmnet import LSMnet
+from .muon import Muon
 from .network import NCN, Coded
 from .validation import Validate
 from .weights_file import Description, Weights, load_weights, save_weights
@@ -45,6 +48,8 @@ TRAINED = ("ncn", "ncn-lsm", "ncn-lsm-ft")
 
 _CHECKPOINT_SECONDS = 300
 _LARGEST_GRADIENT = 1.0
+_FIRST_IMAGES = 8
+"""That an untrained network is initialized on."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ class Recipe:
 
     Attributes:
         trained: one of `TRAINED`.
-        loss: what is weighed against the rate, ``hvs``, ``feature`` or ``task`` (`distortion`).
+        loss: what is weighed against the rate: a loss, or a sum of losses (`loss_weights`).
         rate_weight: lambda; trained is loss + lambda * R, with R in bits per pixel.
         iterations: number of steps; the learning rate falls to zero over them (half a cosine).
         channels: those of the latent.
@@ -61,7 +66,9 @@ class Recipe:
         batch: images a step and device.
         crop: height and width of the parts of images that are trained on; None takes them whole.
         learning_rate: Adam's, at its highest.
-        warm_up: steps over which the learning rate rises.
+        kernel_rate: `Muon`'s, at its highest, for the kernels of transforms and hyperprior; at 0
+            Adam has them too.
+        warm_up: steps over which the learning rates rise.
         averaging: decay of the moving average of the weights; the average is what is kept.
         bfloat16: whether transforms and analysis network compute in bfloat16; weights and
             likelihoods stay in float32.
@@ -77,6 +84,7 @@ class Recipe:
     batch: int = 2
     crop: tuple[int, int] | None = None
     learning_rate: float = 5e-4
+    kernel_rate: float = 0.0
     warm_up: int = 100
     averaging: float = 0.998
     bfloat16: bool = True
@@ -150,6 +158,10 @@ def train_codec(
         KeyboardInterrupt: after SIGINT or SIGTERM, the checkpoint being written.
     """
     model = build(dataset, recipe, start, mask)
+    batches = Batches(dataset, recipe.batch, recipe.seed, Augmentation(crop=recipe.crop))
+    if start is None:
+        examples = Batches(dataset, _FIRST_IMAGES, recipe.seed, Augmentation(crop=recipe.crop))
+        initialize(model.network, pad(examples[0][0]))
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     fabric = Fabric(
         accelerator=accelerator,
@@ -160,8 +172,7 @@ def train_codec(
     out.mkdir(parents=True, exist_ok=True)
     state = _State(fabric, model, recipe, {"start": _hash(start), "mask": _hash(mask)})
     state.resume(out / CHECKPOINT)
-    loss = distortion(fabric.device)
-    batches = Batches(dataset, recipe.batch, recipe.seed, Augmentation(crop=recipe.crop))
+    measure = distortion(fabric.device)
     log = Log(out / LOG, state.iteration) if fabric.is_global_zero else None
     saved = time.monotonic()
 
@@ -180,7 +191,7 @@ def train_codec(
     ):
         while state.iteration < recipe.iterations:
             number = state.iteration * fabric.world_size + fabric.global_rank
-            losses = state.step(loss, *batches[number])
+            losses = state.step(measure, *batches[number])
             progress.update()
             if log:
                 log.add(state.iteration, state.seconds, losses)
@@ -208,7 +219,7 @@ def build(dataset: Dataset, recipe: Recipe, start: Path | None, mask: Path | Non
     """
     if not dataset.pictures:
         raise UsageError(f"{dataset.name} has no images to train on")
-    if recipe.loss == "task" and not dataset.categories:
+    if "task" in loss_weights(recipe.loss) and not dataset.categories:
         raise UsageError(
             f"{dataset.name} has no annotations, which the loss 'task' needs: use 'feature' or "
             "'hvs', or another data set"
@@ -276,8 +287,9 @@ class _State:
         self.seconds = 0.0
         model = model.to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(model).to(fabric.device).eval().requires_grad_(False)
-        trained = [p for p in model.parameters() if p.requires_grad]
-        self.model, self.optimizer = fabric.setup(model, torch.optim.Adam(trained))
+        self.loss_weights = loss_weights(recipe.loss)
+        self.model, *optimizers = fabric.setup(model, *_optimizers(model, recipe.kernel_rate > 0))
+        self.optimizers = list(zip(optimizers, (recipe.learning_rate, recipe.kernel_rate)))
 
     def step(
         self, distortion: Distortion, images: Tensor, objects: Sequence[Objects]
@@ -286,28 +298,33 @@ class _State:
         started = time.monotonic()
         recipe, fabric = self.recipe, self.fabric
         torch.manual_seed((recipe.seed * 1_000_003 + self.iteration) * 1_009 + fabric.global_rank)
-        rate = learning_rate(
-            recipe.learning_rate, self.iteration, recipe.iterations, recipe.warm_up
-        )
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        for optimizer, highest in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(
+                    highest, self.iteration, recipe.iterations, recipe.warm_up
+                )
         images = images.to(fabric.device, memory_format=torch.channels_last)
         moved = [each.to(fabric.device) for each in objects]
         self.model.train()
         decoded, bpp = self.model(images)
         with fabric.autocast():
-            distorted = distortion(decoded, images, moved)
-        total = distorted + recipe.rate_weight * bpp
-        self.optimizer.zero_grad()
-        fabric.backward(total)
+            terms = distortion(decoded, images, moved)
+        loss = total(terms, self.loss_weights) + recipe.rate_weight * bpp
+        for optimizer, _ in self.optimizers:
+            optimizer.zero_grad()
+        fabric.backward(loss)
         fabric.clip_gradients(
-            self.model, self.optimizer, max_norm=_LARGEST_GRADIENT, error_if_nonfinite=False
+            self.model,
+            self.optimizers[0][0],
+            max_norm=_LARGEST_GRADIENT,
+            error_if_nonfinite=False,
         )
-        self.optimizer.step()
+        for optimizer, _ in self.optimizers:
+            optimizer.step()
         follow(self.average, self.model.module, self.iteration, recipe.averaging)
         self.iteration += 1
         self.seconds += time.monotonic() - started
-        losses = {"loss": total, "distortion": distorted, "bpp": bpp}
+        losses = {"loss": loss, **terms, "bpp": bpp}
         return {name: float(value.detach()) for name, value in losses.items()}
 
     def weights(self, dataset: Dataset) -> Weights:
@@ -338,7 +355,7 @@ class _State:
                 "seconds": self.seconds,
                 "model": self.model.module.state_dict(),
                 "average": self.average.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
+                "optimizers": [optimizer.state_dict() for optimizer, _ in self.optimizers],
             },
         )
 
@@ -353,9 +370,26 @@ class _State:
             return
         self.model.module.load_state_dict(stored["model"])
         self.average.load_state_dict(stored["average"])
-        self.optimizer.load_state_dict(stored["optimizer"])
+        for (optimizer, _), kept in zip(self.optimizers, stored["optimizers"], strict=True):
+            optimizer.load_state_dict(kept)
         self.iteration = stored["iteration"]
         self.seconds = stored["seconds"]
 
     def _belongs_to(self) -> dict[str, Any]:
         return {"recipe": asdict(self.recipe), "starting weights": self.origin}
+
+
+def _optimizers(model: Model, orthogonalize: bool) -> list[torch.optim.Optimizer]:
+    """Adam for all that is trained, or Muon for the network's kernels and Adam for the rest."""
+    network = model.network
+    layers = [
+        layer
+        for part in (network.analysis, network.hyper_encoder, network.hyper_decoder)
+        for layer in part
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and layer.weight.requires_grad
+    ]
+    layers += [layer for layer in network.synthesis if isinstance(layer, nn.ConvTranspose2d)]
+    kernels = {id(layer.weight) for layer in layers} if orthogonalize else set()
+    rest = [p for p in model.parameters() if p.requires_grad and id(p) not in kernels]
+    adam = torch.optim.Adam(rest)
+    return [adam, Muon(layers, lr=0.0)] if orthogonalize else [adam]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benchmark.analysis import open_analysis
-from benchmark.codec import Image
 from benchmark.datasets.dataset import Dataset, read_image
+from benchmark.image import Image
 from benchmark.metrics.average_precision import GroundTruth
-from benchmark.metrics.quality import psnr
+from benchmark.metrics.image_quality import psnr
 
 Validate = Callable[[Callable[[Image], tuple[Image, float]]], dict[str, float]]
 """Judges a function that gives an image's decoded image and estimated bits."""

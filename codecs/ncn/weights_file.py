@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from benchmark.errors import UsageError
-from benchmark.tensors import load_tensors, save_tensors
+from benchmark.system.tensors import load_tensors, save_tensors
 
 from .backbones import open_backbone
 from .lsmnet import LSMnet

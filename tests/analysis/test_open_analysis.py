@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.analysis import miniscapes, open_analysis
-from benchmark.analysis.mask_rcnn import MaskRcnn
-from benchmark.analysis.weights_file import Description, save_weights
+from benchmark.analysis import open_analysis
+from benchmark.analysis.mask_rcnn import embedded
+from benchmark.analysis.mask_rcnn.network import MaskRcnn
+from benchmark.analysis.mask_rcnn.weights_file import Description, save_weights
 from benchmark.datasets.cityscapes import CATEGORIES
 from benchmark.errors import UsageError
 
@@ -30,7 +31,7 @@ def test_own_weights_are_opened_by_path(tmp_path: Path) -> None:
 def test_missing_weights_name_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match=r"absent.safetensors does not exist"):
         open_analysis(f"weights:{tmp_path / 'absent.safetensors'}")
-    monkeypatch.setattr(miniscapes, "WEIGHTS", tmp_path / "absent.safetensors")
+    monkeypatch.setattr(embedded, "WEIGHTS", tmp_path / "absent.safetensors")
     with pytest.raises(UsageError, match=r"absent.safetensors is missing: .*train analysis"):
         open_analysis("miniscapes")
 

@@ -7,9 +7,8 @@ import re
 import numpy as np
 import pytest
 
-from benchmark.codec import CodecUnavailable, find_codecs, open_codec
-from benchmark.errors import UsageError
-from benchmark.programs import ProgramError
+from benchmark.codec import find_codecs, open_codec
+from benchmark.errors import CodecUnavailable, ProgramError, UsageError
 
 FFMPEG = ["av1", "hevc", "jxl", "vvenc", "webp"]
 FOUR_TWO_ZERO = ["av1", "hevc", "jpeg", "vvenc", "webp", "yuv420"]

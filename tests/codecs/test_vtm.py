@@ -9,10 +9,11 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from benchmark.codec import CodecUnavailable, open_codec
+from benchmark.codec import open_codec
 from benchmark.codecs.vvc_sps import picture_size
 from benchmark.datasets import open_dataset
 from benchmark.datasets.dataset import read_image
+from benchmark.errors import CodecUnavailable
 
 # VTM-10.0 made the file from the first image of Miniscapes val at QP 52, and its decoder
 # (-d 10) wrote samples of this hash.

@@ -13,7 +13,7 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from benchmark.analysis.network import Detection
+from benchmark.analysis.analysis_network import Detection
 from benchmark.datasets import open_dataset
 from benchmark.datasets.dataset import check_something_to_find, fingerprint, read_image
 from benchmark.errors import UsageError

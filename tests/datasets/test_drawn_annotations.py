@@ -15,7 +15,7 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from benchmark.analysis.network import Detection
+from benchmark.analysis.analysis_network import Detection
 from benchmark.datasets.coco import Coco
 from benchmark.metrics.average_precision import GroundTruth, coco_result
 

@@ -5,7 +5,7 @@ import pytest
 
 from benchmark.datasets.dataset import Instance
 from benchmark.figures.comparison import choose_crops, comparable
-from benchmark.store import Record
+from benchmark.run.run_folder import Record
 
 
 def record(codec, size):

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from benchmark.figures.curves import draw_wap_curves
 from benchmark.figures.laplace import Element, draw_laplace
+from benchmark.figures.rate_curves import draw_wap_curves
 from benchmark.figures.style import paper_style
 
 ROOT = Path(__file__).parents[2]

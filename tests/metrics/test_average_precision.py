@@ -10,7 +10,7 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from benchmark.analysis.network import Detection
+from benchmark.analysis.analysis_network import Detection
 from benchmark.datasets.dataset import Category, Dataset, Instance, Picture
 from benchmark.metrics.average_precision import GroundTruth, coco_result
 

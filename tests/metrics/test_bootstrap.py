@@ -15,7 +15,7 @@ from pycocotools.cocoeval import COCOeval
 
 from benchmark.metrics.bjontegaard_delta import Point, delta_rate
 from benchmark.metrics.bootstrap import (
-    RatePoint,
+    PointDetections,
     Resampled,
     average_precisions,
     delta_intervals,
@@ -198,7 +198,7 @@ def curves(truth):
         for number in range(1, 4):
             kept = [detection for detection in found if detection["score"] <= number / 3]
             bpp = {image: factor * 2**number * (1 + image / 50) for image in images}
-            yield RatePoint(codec, f"rate{number}", kept, bpp)
+            yield PointDetections(codec, f"rate{number}", kept, bpp)
 
 
 def test_the_rate_of_a_resample_is_the_mean_over_its_images():
@@ -284,7 +284,7 @@ def test_a_whole_validation_split_takes_less_than_two_minutes_on_one_core():
                     d for d, k in zip(detections, kept[codec], strict=True) if k < (rate + 5) / 9
                 ]
                 bpp = {image["id"]: 2**rate + image["id"] / 9999 for image in truth["images"]}
-                yield RatePoint(f"codec{codec}", f"rate{rate}", found, bpp)
+                yield PointDetections(f"codec{codec}", f"rate{rate}", found, bpp)
 
     counts = draw(500, 1000, seed=0)
     started = time.process_time()

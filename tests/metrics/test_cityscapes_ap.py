@@ -13,11 +13,11 @@ import PIL.Image
 import pytest
 from pycocotools import mask as coco_mask
 
-from benchmark.analysis.network import Detection
+from benchmark.analysis.analysis_network import Detection
 from benchmark.datasets.cityscapes import Cityscapes
 from benchmark.datasets.dataset import read_image
 from benchmark.datasets.images import ImageFolder
-from benchmark.datasets.scenes import draw_scene
+from benchmark.datasets.miniscapes.scene import draw_scene
 from benchmark.errors import UsageError
 from benchmark.metrics.cityscapes_ap import CityscapesGroundTruth
 

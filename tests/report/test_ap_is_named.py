@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
+from benchmark.evaluation.summary import all_delta_rates
 from benchmark.report.curves import draw_curves, render
 from benchmark.report.html import html_report
-from benchmark.report.summary import all_delta_rates
 from benchmark.report.text import summary_text
 
 MANIFEST = {

@@ -9,11 +9,11 @@ import pandas as pd
 import PIL.Image
 import pytest
 
+from benchmark.evaluation.summary import all_delta_rates
 from benchmark.report.curves import draw_curves, render
 from benchmark.report.gallery import Gallery, GalleryPicture, Outline
 from benchmark.report.html import html_report
-from benchmark.report.summary import all_delta_rates
-from benchmark.store import Record
+from benchmark.run.run_folder import Record
 
 RATES = {"vtm": 1.0, "jpeg": 2.0, "new<codec>": 0.5}
 BPP = (0.1, 0.2, 0.4, 0.8)

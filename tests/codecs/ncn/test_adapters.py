@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.codec import CodecUnavailable, RatePoint, open_codec
+from benchmark.codec import RatePoint, open_codec
 from benchmark.codecs.ncn.bitstream import BitstreamError
 from benchmark.codecs.ncn.network import NCN
 from benchmark.codecs.ncn.published import from_published
 from benchmark.codecs.ncn.weights_file import Description, Weights, save_weights
-from benchmark.datasets.scenes import draw_scene
-from benchmark.errors import UsageError
+from benchmark.datasets.miniscapes.scene import draw_scene
+from benchmark.errors import CodecUnavailable, UsageError
 
 CODECS = ("ncn", "ncn-lsm", "ncn-lsm-ft")
 BACKBONE_CHANNELS = 128  # of the embedded analysis network

@@ -15,12 +15,7 @@ import torch
 from torch import Tensor
 
 from benchmark.codecs.ncn.bitstream import BitstreamError
-from benchmark.codecs.ncn.entropy_coding import (
-    LATENT_LIMIT,
-    MEAN_STEPS,
-    LatentCoder,
-    laplace_table,
-)
+from benchmark.codecs.ncn.entropy_coding import LATENT_LIMIT, MEAN_STEPS, LatentCoder, laplace_table
 from benchmark.codecs.ncn.fixed_point import (
     FRACTION_BITS,
     HYPER_LATENT_LIMIT,

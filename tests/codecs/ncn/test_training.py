@@ -15,10 +15,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmark.analysis.mask_rcnn import MaskRcnn
-from benchmark.analysis.objects import Objects
-from benchmark.analysis.weights_file import Description as AnalysisDescription
-from benchmark.analysis.weights_file import save_weights as save_analysis
+from benchmark.analysis.mask_rcnn.network import MaskRcnn
+from benchmark.analysis.mask_rcnn.targets import Objects
+from benchmark.analysis.mask_rcnn.weights_file import Description as AnalysisDescription
+from benchmark.analysis.mask_rcnn.weights_file import save_weights as save_analysis
 from benchmark.codecs.ncn.distortion import Distortion, distortion
 from benchmark.codecs.ncn.network import NCN
 from benchmark.codecs.ncn.training import Recipe, train_codec
@@ -26,9 +26,9 @@ from benchmark.codecs.ncn.weights_file import Description, Weights, load_weights
 from benchmark.datasets import open_dataset
 from benchmark.datasets.cityscapes import Cityscapes
 from benchmark.datasets.dataset import Dataset
-from benchmark.datasets.scenes import draw_scene
+from benchmark.datasets.miniscapes.scene import draw_scene
 from benchmark.errors import UsageError
-from benchmark.training import CHECKPOINT, LOG
+from benchmark.training.loop import CHECKPOINT, LOG
 
 SHORT = Recipe("ncn", "hvs", 100, iterations=6, channels=8, crop=(64, 64), warm_up=2)
 

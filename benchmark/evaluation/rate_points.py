@@ -1,0 +1,163 @@
+"""The table of rate points: rate, qualities and times of each codec and rate point."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from benchmark.analysis.analysis_network import Detection
+from benchmark.datasets.dataset import Picture
+from benchmark.evaluation.opened_run import OpenedRun
+from benchmark.metrics.ground_truth import RunTruth
+from benchmark.metrics.qualities import IMAGE_QUALITIES, QUALITIES, Quality
+from benchmark.run.record import UNCOMPRESSED, Record
+from benchmark.run.run_folder import RunFolder
+from benchmark.runner import Failed, Result, Runner, Task
+
+_TIMES = ("encode_s", "decode_s", "analysis_s")
+_FIRST = ["codec", "rate_point", "images", "bpp", "wap", "ap50", "psnr", "ms_ssim"]
+_FIRST += ["encode_s", "decode_s", "analysis_s"]
+"""How ``summary.csv`` begins; more columns follow."""
+
+Ids = Mapping[int, int]
+"""The number of an image in the data set by its number in the run folder."""
+
+
+def rate_point_table(
+    run: OpenedRun,
+    pictures: Sequence[Picture],
+    truth: RunTruth | None,
+    runner: Runner,
+    codecs: Collection[str] | None = None,
+) -> pd.DataFrame:
+    """Return one row per codec and rate point that has all of the images, by falling rate.
+
+    Columns: codec, rate_point, images, bpp (mean over the images), the qualities by their column
+    (`benchmark.metrics.qualities`; NaN where one was not measured on all images), encode_s,
+    decode_s, analysis_s (means), ap (coco or cityscapes), ap_CLASS (percent).
+
+    Args:
+        run: the run.
+        pictures: the images, as the data set has them.
+        truth: their ground truth; None without an analysis network.
+        runner: where the detections are evaluated.
+        codecs: those that are evaluated; None for all.
+    """
+    groups: dict[tuple[str, str], list[Record]] = {}
+    names = {picture.name for picture in pictures}
+    for record in run.records:
+        if record.image in names and (codecs is None or record.codec in codecs):
+            groups.setdefault(record.key[:2], []).append(record)
+    whole = {key: records for key, records in groups.items() if len(records) == len(names)}
+    rows = [_row(*key, records) for key, records in whole.items()]
+    table = pd.DataFrame(rows, columns=[*_FIRST, *_further()])
+    if truth is not None and rows:
+        ids = {picture.name: picture.id for picture in pictures}
+        own = {key: _ids(records, ids) for key, records in whole.items()}
+        found = all_results(runner, _evaluate, list(own), "average precision",
+                            (truth, run.folder, own))  # fmt: skip
+        table = table.assign(**pd.DataFrame(found).to_dict("list"))
+    table["ap"] = truth.ap if truth else None
+    return table.sort_values(["codec", "bpp"], ascending=[True, False], ignore_index=True)
+
+
+def notes_on(records: Sequence[Record]) -> list[str]:
+    """Return what is to be said about the means over these records, a sentence each."""
+    notes = []
+    for name, quality in IMAGE_QUALITIES.items():
+        if quality.exact is None:
+            continue
+        points: dict[tuple[str, str], list[bool]] = {}
+        for record in records:
+            if record.codec != UNCOMPRESSED and name in record.qualities:
+                is_exact = record.qualities[name] is None
+                points.setdefault(record.key[:2], []).append(is_exact)
+        mixed = sum(any(exact) and not all(exact) for exact in points.values())
+        if mixed:
+            notes.append(
+                f"{quality.label}: at {mixed} rate points some images are decoded exactly; they "
+                "count as if one sample were wrong by one"
+            )
+    return notes
+
+
+def all_results(
+    runner: Runner,
+    function: Callable[..., Result],
+    keys: Sequence[Task],
+    what: str,
+    constants: Sequence[Any],
+) -> list[Result]:
+    """Return the results of all keys, in their order."""
+    found = {}
+    for outcome in runner.run(function, keys, constants):
+        if isinstance(outcome, Failed):
+            raise RuntimeError(f"no {what} for {outcome.task}: {outcome.reason}")
+        found[outcome.task] = outcome.result
+    return [found[key] for key in keys]
+
+
+def detections_by_id(
+    folder: RunFolder, key: tuple[str, str], ids: Ids
+) -> dict[int, list[Detection]]:
+    """Return the detections of a rate point by the images' ids in the data set."""
+    found = folder.detections(*key)
+    return {ids[number]: detections for number, detections in found.items() if number in ids}
+
+
+def _ids(records: Sequence[Record], ids: Mapping[str, int]) -> dict[int, int]:
+    return {record.image_id: ids[record.image] for record in records}
+
+
+def _further() -> list[str]:
+    return [name for name in QUALITIES if name not in _FIRST]
+
+
+def _row(codec: str, rate_point: str, records: Sequence[Record]) -> dict[str, Any]:
+    return {
+        "codec": codec,
+        "rate_point": rate_point,
+        "images": len(records),
+        "bpp": _mean([record.bpp for record in records]),
+        **{name: _quality(its, records) for name, its in IMAGE_QUALITIES.items()},
+        **{
+            name: _mean([_nan_if_none(getattr(record, name)) for record in records])
+            for name in _TIMES
+        },
+    }
+
+
+def _quality(quality: Quality, records: Sequence[Record]) -> float:
+    """The mean over the images.
+
+    NaN where some image has not been measured, or all are exact. What has no number on an image
+    of its size has none at any rate point, so it is left out.
+    """
+    if any(quality.column not in record.qualities for record in records):
+        return math.nan
+    values = [(record, record.qualities[quality.column]) for record in records]
+    known = [value for _, value in values if value is not None]
+    if quality.exact is not None and known:
+        known += [
+            quality.exact(3 * record.width * record.height)
+            for record, value in values
+            if value is None
+        ]
+    return _mean(known)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values) if values else math.nan
+
+
+def _nan_if_none(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _evaluate(
+    truth: RunTruth, folder: RunFolder, ids: Mapping[tuple[str, str], Ids], key: tuple[str, str]
+) -> dict[str, float]:
+    return truth.qualities(detections_by_id(folder, key, ids[key]))

@@ -1,0 +1,120 @@
+"""All tables of a run: rate points, Bjontegaard deltas, intervals, and how each was made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from benchmark.datasets.dataset import Picture
+from benchmark.errors import UsageError
+from benchmark.evaluation.curves import MEASURED, PUBLISHED, curves
+from benchmark.evaluation.deltas import delta_rates
+from benchmark.evaluation.intervals import bootstrapped, with_intervals
+from benchmark.evaluation.opened_run import OpenedRun
+from benchmark.evaluation.published_run import published_anchor
+from benchmark.evaluation.rate_points import notes_on, rate_point_table
+from benchmark.metrics.ground_truth import RunTruth
+from benchmark.run.run_folder import RunFolder
+from benchmark.runner import Runner
+
+SUMMARY = "summary.csv"
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What came out of a run.
+
+    Attributes:
+        summary: one row per codec and rate point (`rate_point_table`), with the columns source,
+            wap_low and wap_high.
+        deltas: against every codec that has a curve (`benchmark.evaluation.deltas.delta_rates`).
+        commands: those that made each codec's curve.
+        notes: what is to be said about the numbers, a sentence each.
+    """
+
+    summary: pd.DataFrame
+    deltas: pd.DataFrame
+    commands: Mapping[str, Sequence[str]]
+    notes: Sequence[str] = field(default_factory=tuple)
+
+    def against(self, anchor: str) -> pd.DataFrame:
+        """Return the deltas against one anchor."""
+        return self.deltas[self.deltas["anchor"] == anchor].reset_index(drop=True)
+
+
+def evaluate(
+    run: OpenedRun, pictures: Sequence[Picture], runner: Runner, anchor: str, ap: str | None
+) -> Tables:
+    """Return the tables of a run over some of its images.
+
+    Where the run has no curve of the anchor, the published run lends it if it can.
+
+    Args:
+        run: the run.
+        pictures: the images, as the data set has them.
+        runner: where to work.
+        anchor: the codec that others are compared to first of all.
+        ap: how the average precision of masks is computed, coco or cityscapes; None without an
+            analysis network.
+
+    Raises:
+        UsageError: if this AP has no meaning on the data set.
+    """
+    truth = RunTruth(run.dataset, pictures, ap) if ap else None
+    runs = {MEASURED: run}
+    summary = rate_point_table(run, pictures, truth, runner).assign(source=MEASURED)
+    if anchor not in set(summary["codec"]) and (lent := published_anchor(anchor, run)):
+        rows = rate_point_table(lent, pictures, truth, runner, {anchor})
+        if not rows.empty:
+            runs[PUBLISHED] = lent
+            summary = pd.concat([summary, rows.assign(source=PUBLISHED)], ignore_index=True)
+    resampled = bootstrapped(summary, runs, pictures, truth, runner)
+    summary = with_intervals(summary, resampled)
+    names = {picture.name for picture in pictures}
+    notes = notes_on([record for record in run.records if record.image in names])
+    return Tables(
+        summary, delta_rates(summary, list(curves(summary)), resampled), _commands(summary, runs),
+        notes,
+    )  # fmt: skip
+
+
+def stored_tables(run: OpenedRun) -> Tables:
+    """Return the tables that a run folder holds, where they cannot be computed again.
+
+    Raises:
+        UsageError: if the folder holds none.
+    """
+    from benchmark.evaluation.published_run import published_folder
+
+    summary = with_intervals(read_summary(run.folder), [])
+    runs = {MEASURED: run}
+    if PUBLISHED in set(summary["source"]):
+        runs[PUBLISHED] = OpenedRun(published_folder())
+    deltas = delta_rates(summary, list(curves(summary)))
+    return Tables(summary, deltas, _commands(summary, runs))
+
+
+def read_summary(folder: RunFolder) -> pd.DataFrame:
+    """Return the table of rate points that a run folder holds.
+
+    Raises:
+        UsageError: if it holds none, or one that cannot be read.
+    """
+    file = folder.path / SUMMARY
+    if not file.is_file():
+        raise UsageError(f"{folder.path} holds no {SUMMARY}: finish the run with its command first")
+    try:
+        summary = pd.read_csv(file, float_precision="round_trip")
+    except ValueError as error:
+        raise UsageError(f"{file} is no table: {error}") from error
+    missing = {"codec", "rate_point", "images", "bpp"} - set(summary)
+    if missing:
+        raise UsageError(f"{file} has no column {', '.join(sorted(missing))}")
+    return summary.assign(**{"source": MEASURED, "ap": None, **dict(summary.items())})
+
+
+def _commands(summary: pd.DataFrame, runs: Mapping[str, OpenedRun]) -> dict[str, list[str]]:
+    sources = dict(zip(summary["codec"], summary["source"], strict=True))
+    return {codec: runs[source].commands(codec) for codec, source in sources.items()}

@@ -1,1 +1,0 @@
-"""Curves and tables in the formats of other programs."""

@@ -1,0 +1,47 @@
+"""Write all files of a run's report into the run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from benchmark.evaluation.curves import ap_name, curves
+from benchmark.evaluation.opened_run import OpenedRun
+from benchmark.evaluation.tables import SUMMARY, Tables
+from benchmark.report.compressai_json import compressai_results
+from benchmark.report.curves import draw_curves, render
+from benchmark.report.gallery import make_gallery
+from benchmark.report.html import html_report
+from benchmark.report.latex import delta_rate_table
+
+
+def write_report(
+    run: OpenedRun, tables: Tables, anchor: str, external: Sequence[pd.DataFrame] = ()
+) -> None:
+    """Write tables, curves, files for other programs, and the page that shows all.
+
+    Args:
+        run: the run.
+        tables: of the run.
+        anchor: the codec that the others are compared to.
+        external: curves from elsewhere, which are drawn only.
+    """
+    folder, summary = run.folder, tables.summary
+    deltas = tables.against(anchor)
+    folder.write_file(SUMMARY, summary.to_csv(index=False).encode())
+    folder.write_file("bd_rate.csv", deltas.to_csv(index=False).encode())
+    table = delta_rate_table(deltas, anchor, ap_name(summary), tables.commands)
+    folder.write_file("bd_rate.tex", table.encode())
+    several = summary[summary["codec"].isin(list(curves(summary)))]
+    for codec, content in compressai_results(several, tables.commands).items():
+        folder.write_file(f"compressai/{codec}.json", content.encode())
+    figure = draw_curves(pd.concat([summary, *external], ignore_index=True))
+    pictures = {kind: render(figure, kind) for kind in ("svg", "png")}
+    for kind, content in pictures.items():
+        folder.write_file(f"curves.{kind}", content)
+    gallery = make_gallery(run, summary)
+    page = html_report(
+        run.manifest, tables, anchor, pictures["svg"], run.records, gallery, external
+    )
+    folder.write_file("report.html", page)

@@ -1,0 +1,1 @@
+"""A run: what was asked for is carried out and kept in a run folder."""

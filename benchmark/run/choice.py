@@ -1,0 +1,80 @@
+"""Choose the codecs of a run and their rate points."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from benchmark.codec import Codec, RatePoint, find_codecs, open_codec
+from benchmark.errors import CodecUnavailable, UsageError
+from benchmark.run.jobs import CodecChoice
+
+_log = logging.getLogger("benchmark")
+
+
+def choose_codecs(
+    names: Sequence[str] | None, options: Mapping[str, Mapping[str, str]], rates: Sequence[str]
+) -> list[tuple[CodecChoice, Codec]]:
+    """Return codecs with their rate points, and each codec opened.
+
+    Args:
+        names: of the codecs; None for all that can run here, the others are named in the log.
+        options: by the codec's name.
+        rates: names of rate points, ``qp32`` or ``vtm:qp32``; none for each codec's own.
+
+    Raises:
+        UsageError: if options or rates name a codec that is not chosen, or are not the codec's.
+        CodecUnavailable: if a codec that was asked for cannot run here; all are named.
+    """
+    for name in options:
+        if name not in (names or find_codecs()):
+            raise UsageError(f"--option names the codec {name!r}, which is not in this run")
+    opened = []
+    unavailable = []
+    for name in dict.fromkeys(names or sorted(find_codecs())):
+        its_options = options.get(name, {})
+        try:
+            codec = open_codec(name, its_options)
+        except CodecUnavailable as error:
+            if names:
+                unavailable.append(f"codec {name} cannot run here: {error}")
+            else:
+                _log.info("without %s: %s", name, error)
+            continue
+        opened.append((codec, tuple(its_options.items())))
+    if unavailable:
+        raise CodecUnavailable("\n- ".join(unavailable))
+    points = _rate_points([codec for codec, _ in opened], rates)
+    return [(CodecChoice(codec.name, given, points[codec.name]), codec) for codec, given in opened]
+
+
+def _rate_points(codecs: Sequence[Codec], rates: Sequence[str]) -> dict[str, tuple[RatePoint, ...]]:
+    """Give each codec the rates that name it, else those that name no codec, else its own."""
+    own: dict[str, list[str]] = {}
+    common = []
+    for rate in rates:
+        name, colon, point = rate.rpartition(":")
+        if not colon:
+            common.append(point)
+        elif name in {codec.name for codec in codecs}:
+            own.setdefault(name, []).append(point)
+        else:
+            raise UsageError(f"--rates {rate} names the codec {name!r}, which is not in this run")
+    chosen = {}
+    for codec in codecs:
+        asked = own.get(codec.name, common)
+        points = tuple(map(codec.rate_point, asked)) or codec.rate_points
+        chosen[codec.name] = _each_once(codec, points)
+    return chosen
+
+
+def _each_once(codec: Codec, points: Sequence[RatePoint]) -> tuple[RatePoint, ...]:
+    """The rate points without repetitions; two of one name would overwrite each other's files."""
+    by_name: dict[str, RatePoint] = {}
+    for point in points:
+        if by_name.setdefault(point.name, point) != point:
+            raise UsageError(
+                f"codec {codec.name} has two rate points that are both called {point.name}: "
+                f"{by_name[point.name].value!r} and {point.value!r}"
+            )
+    return tuple(by_name.values())

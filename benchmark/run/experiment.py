@@ -1,0 +1,308 @@
+"""An experiment: what was asked for, opened, checked against the run folder, carried out."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import joblib
+import msgspec
+
+from benchmark.analysis import AnalysisNetwork, open_analysis
+from benchmark.codec import Codec, identity_of
+from benchmark.datasets import open_dataset
+from benchmark.datasets.dataset import Dataset, Picture, check_something_to_find, fingerprint
+from benchmark.errors import CodecUnavailable, UsageError
+from benchmark.metrics.ground_truth import check_ap
+from benchmark.metrics.qualities import IMAGE_QUALITIES, why_unavailable
+from benchmark.run.agreement import brought, check_agreement
+from benchmark.run.carry_out import OnProgress, RunOutcome, carry_out, waiting_jobs
+from benchmark.run.choice import choose_codecs
+from benchmark.run.device import choose_device, device_identity
+from benchmark.run.jobs import CodecChoice, Job, plan_jobs
+from benchmark.run.manifest import (
+    AnalysisEntry,
+    CodecEntry,
+    DatasetEntry,
+    ImageEntry,
+    Invocation,
+    Manifest,
+)
+from benchmark.run.other_bitstreams import with_encodings
+from benchmark.run.record import Record
+from benchmark.run.run_folder import RunFolder
+from benchmark.run.same_bits import same_bits
+from benchmark.runner import Runner, open_runner
+from benchmark.system.machine import machine, versions
+
+_log = logging.getLogger("benchmark")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """What was asked for.
+
+    Attributes:
+        dataset: spec of the data set.
+        limit: number of images; None for all.
+        codecs: names; None for all that can run here.
+        codec_options: options by the codec's name.
+        rates: names of rate points, ``qp32`` or ``vtm:qp32``; none for each codec's own.
+        analysis: spec of the analysis network; None for none.
+        ap: whose average precision is computed, coco or cityscapes.
+        device: of the analysis network, cpu or cuda; None for CUDA where there is a device.
+        bitstreams: run folder that encodings are taken from.
+        command: how the experiment can be asked for again.
+    """
+
+    dataset: str = "miniscapes"
+    limit: int | None = None
+    codecs: Sequence[str] | None = None
+    codec_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    rates: Sequence[str] = ()
+    analysis: str | None = "miniscapes"
+    ap: str = "coco"
+    device: str | None = None
+    bitstreams: Path | None = None
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An experiment with all that it needs, opened.
+
+    Attributes:
+        folder: the run folder, of which nothing but the format was looked at yet.
+        runner: where to work.
+        choices: codecs and rate points, each with the codec itself.
+        dataset, pictures: the data set, and those of its images that are asked for.
+        network: the analysis network, on the CPU; None without one.
+        device: where it computes.
+        ap: whose average precision is computed; None without a network.
+    """
+
+    experiment: Experiment
+    folder: RunFolder
+    runner: Runner
+    choices: Sequence[tuple[CodecChoice, Codec]]
+    dataset: Dataset
+    pictures: Sequence[Picture]
+    network: AnalysisNetwork | None
+    device: str
+    ap: str | None
+
+    @property
+    def analysis(self) -> str | None:
+        """Return the analysis network's spec; None without one."""
+        return self.experiment.analysis if self.network else None
+
+
+@dataclass(frozen=True)
+class Performed:
+    """What an experiment left.
+
+    Attributes:
+        manifest: of the run folder.
+        pictures: the images, with their numbers in the run folder.
+        outcome: what was done.
+        unfinished: the rate points that were asked for and lack results, CODEC RATE.
+    """
+
+    manifest: Manifest
+    pictures: Sequence[Picture]
+    outcome: RunOutcome
+    unfinished: Sequence[str]
+
+
+def prepare(experiment: Experiment, out: Path, runner_spec: str, jobs: int | None) -> Prepared:
+    """Open all that an experiment needs; name all that is missing at once.
+
+    Raises:
+        UsageError: if something is missing.
+    """
+    problems: list[str] = []
+
+    def attempt(function: Callable[..., _Opened], *arguments: Any, **named: Any) -> _Opened | None:
+        try:
+            return function(*arguments, **named)
+        except (UsageError, CodecUnavailable) as error:
+            problems.append(str(error))
+            return None
+
+    runner = attempt(open_runner, runner_spec, jobs)
+    folder = RunFolder(out)
+    attempt(folder.manifest)
+    choices = attempt(choose_codecs, experiment.codecs, experiment.codec_options, experiment.rates)
+    dataset = attempt(open_dataset, experiment.dataset)
+    if dataset is not None:
+        attempt(check_ap, experiment.ap, dataset)
+    analysis = experiment.analysis if dataset is None or dataset.categories else None
+    network = attempt(open_analysis, analysis) if analysis else None
+    device = attempt(choose_device, experiment.device) if analysis else "cpu"
+    if problems:
+        listed = "".join(f"\n- {problem}" for problem in problems)
+        raise UsageError(problems[0] if len(problems) == 1 else f"this is missing:{listed}")
+    assert runner is not None and choices is not None and dataset is not None
+    assert device is not None
+    pictures = dataset.pictures[: experiment.limit]
+    ap = experiment.ap if analysis else None
+    return Prepared(experiment, folder, runner, choices, dataset, pictures, network, device, ap)
+
+
+_Opened = TypeVar("_Opened")
+
+
+def perform(
+    prepared: Prepared,
+    on_progress: OnProgress = lambda done, jobs: None,
+    only: Sequence[Picture] | None = None,
+) -> Performed:
+    """Carry out what the run folder does not hold yet.
+
+    The manifest is read, compared and written while the folder is locked, and nothing is written
+    before it was compared.
+
+    Args:
+        prepared: the experiment.
+        on_progress: is told of each job that ends.
+        only: those of the images that are worked on now; None for all.
+
+    Raises:
+        UsageError: if the folder was made with something else, or another process writes to it.
+    """
+    folder = prepared.folder
+    fingerprints = _fingerprints(prepared.dataset, prepared.pictures)
+    if prepared.network:
+        check_something_to_find(prepared.dataset, prepared.pictures, prepared.experiment.dataset)
+    for remark in prepared.dataset.remarks(prepared.pictures):
+        _log.info("%s", remark)
+    with folder.locked():
+        before = folder.manifest()
+        records = folder.records()
+        pictures = _numbered(prepared.pictures, before, records)
+        now = _manifest(prepared, pictures, fingerprints)
+        if before is not None:
+            by_name = {picture.name: picture for picture in pictures}
+            codecs = {choice.name: codec for choice, codec in prepared.choices}
+            check_agreement(
+                before, now, folder.path,
+                lambda name: same_bits(codecs[name], folder, records, by_name),
+            )  # fmt: skip
+        names = {picture.name for picture in (prepared.pictures if only is None else only)}
+        jobs = plan_jobs(
+            [choice for choice, _ in prepared.choices],
+            [picture for picture in pictures if picture.name in names],
+            prepared.analysis,
+        )
+        waiting = waiting_jobs(jobs, folder.mend())
+        manifest = _continued(before, now, bool(waiting))
+        if manifest != before:
+            folder.write_manifest(manifest)
+        number = len(manifest.invocations) - 1
+        waiting = [replace(job, invocation=number) for job in waiting]
+        if prepared.experiment.bitstreams:
+            other = RunFolder(prepared.experiment.bitstreams)
+            waiting = with_encodings(waiting, other, manifest, prepared.choices)
+        _say_what_begins(prepared, jobs)
+        reused = len(jobs) - len(waiting)
+        outcome = carry_out(waiting, folder, prepared.runner, prepared.device, reused, on_progress)
+        left = waiting_jobs(jobs, folder.records())
+    return Performed(manifest, pictures, outcome, _points_of(left))
+
+
+def _points_of(jobs: Iterable[Job]) -> list[str]:
+    return list(dict.fromkeys(" ".join(job.key[:2]) for job in jobs))
+
+
+def _say_what_begins(prepared: Prepared, jobs: Sequence[Job]) -> None:
+    for quality in IMAGE_QUALITIES.values():
+        if reason := why_unavailable(quality):
+            _log.info("without %s: %s", quality.label, reason)
+    rate_points = sum(len(choice.rate_points) for choice, _ in prepared.choices)
+    on = f" on {prepared.device}" if prepared.analysis else ""
+    _log.info(
+        f"{len(prepared.pictures)} images of {prepared.dataset.name}, {len(prepared.choices)} "
+        f"codecs with {rate_points} rate points, analysis network: "
+        f"{prepared.analysis or 'none'}{on}; {len(jobs)} jobs on {prepared.runner.workers} workers"
+    )
+
+
+def _fingerprints(dataset: Dataset, pictures: Sequence[Picture]) -> dict[str, ImageEntry]:
+    found = joblib.Parallel(n_jobs=-1, prefer="threads")(
+        joblib.delayed(fingerprint)(dataset, picture) for picture in pictures
+    )
+    return {
+        picture.name: ImageEntry(pixels=its.pixels, annotations=its.annotations)
+        for picture, its in zip(pictures, found, strict=True)
+    }
+
+
+def _numbered(
+    pictures: Sequence[Picture], before: Manifest | None, records: Sequence[Record]
+) -> list[Picture]:
+    """The images with the numbers that the run folder gave them: images are told by their names.
+
+    A new one keeps the data set's number, unless the folder has given it to another.
+    """
+    numbers = {record.image: record.image_id for record in records}
+    if before is not None:
+        stated = {name: image.id for name, image in before.images.items()}
+        numbers |= {name: number for name, number in stated.items() if number is not None}
+    taken = set(numbers.values())
+    numbered = []
+    for picture in pictures:
+        if picture.name not in numbers:
+            free = picture.id if picture.id not in taken else max(taken) + 1
+            numbers[picture.name] = free
+            taken.add(free)
+        numbered.append(replace(picture, id=numbers[picture.name]))
+    return numbered
+
+
+def _manifest(
+    prepared: Prepared, pictures: Sequence[Picture], fingerprints: Mapping[str, ImageEntry]
+) -> Manifest:
+    """What is asked for, as a manifest with one invocation."""
+    network = prepared.network
+    return Manifest(
+        dataset=DatasetEntry(spec=prepared.experiment.dataset),
+        analysis=AnalysisEntry(
+            spec=prepared.analysis, identity=network.identity() if network else {}
+        ),
+        ap=prepared.ap,
+        invocations=[
+            Invocation(
+                command=prepared.experiment.command,
+                started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                versions=versions(),
+                machine=machine(),
+                device=device_identity(prepared.device) if network else None,
+                codecs={
+                    choice.name: CodecEntry(
+                        options=dict(choice.options),
+                        identity=identity_of(codec),
+                        rate_points=[point.name for point in choice.rate_points],
+                    )
+                    for choice, codec in prepared.choices
+                },
+                images={
+                    its.name: msgspec.structs.replace(fingerprints[its.name], id=its.id)
+                    for its in pictures
+                },
+            )
+        ],
+    )
+
+
+def _continued(before: Manifest | None, now: Manifest, works: bool) -> Manifest:
+    """The folder's manifest with one invocation more, if that brings something or works."""
+    if before is None:
+        return now
+    invocation = brought(before, now)
+    if not (works or invocation.codecs or invocation.images):
+        return msgspec.structs.replace(before, ap=now.ap)
+    return msgspec.structs.replace(before, ap=now.ap, invocations=[*before.invocations, invocation])

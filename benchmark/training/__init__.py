@@ -1,0 +1,1 @@
+"""Training: log, checkpoint, schedule, interruption."""

@@ -1,0 +1,132 @@
+"""How sure a delta is: bootstrap intervals, and deltas from which nothing follows."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmark.datasets import open_dataset
+from benchmark.evaluation.published_run import published_run
+from benchmark.evaluation.summary import (
+    bootstrapped,
+    delta_rates,
+    is_within_uncertainty,
+    summarize,
+    with_intervals,
+)
+from benchmark.metrics.bootstrap import Resampled
+from benchmark.report.text import delta_rates_text
+from benchmark.runner import open_runner
+
+CODECS = ("jpeg", "webp")
+
+
+@pytest.fixture(scope="module")
+def run():
+    """Two codecs of the published run on its first 8 images, and all that belongs to them."""
+    folder = published_run()
+    dataset = open_dataset("miniscapes")
+    pictures, runner = dataset.pictures[:8], open_runner("local", 1)
+    records = [record for record in folder.records() if record.codec in CODECS]
+    summary = summarize(folder, records, dataset, pictures, runner, ap="coco")
+    return summary.assign(source="measured"), folder, dataset, pictures, runner
+
+
+@pytest.fixture(scope="module")
+def resampled(run):
+    summary, folder, *where = run
+    return bootstrapped(summary, {"measured": folder}, *where)
+
+
+def test_the_images_themselves_have_the_wap_of_the_summary(run, resampled):
+    summary = run[0]
+    assert [(its.codec, its.rate_point) for its in resampled] == list(
+        zip(summary["codec"], summary["rate_point"], strict=True)
+    )
+    assert [its.wap[0] for its in resampled] == pytest.approx(summary["wap"].tolist())
+    assert [its.bpp[0] for its in resampled] == pytest.approx(summary["bpp"].tolist())
+    assert {len(its.wap) for its in resampled} == {1001}
+
+
+def test_intervals_of_wap_and_of_its_delta_are_given(run, resampled):
+    summary = with_intervals(run[0], resampled)
+    assert (summary["wap_low"] < summary["wap"]).all()
+    assert (summary["wap"] < summary["wap_high"]).all()
+    deltas = delta_rates(summary, "webp", resampled).set_index(["quality", "method"])
+    whole = deltas.loc[("wap", "akima")]
+    assert whole["low"] < whole["bd_rate"] < whole["high"]
+    assert deltas.drop(index=("wap", "akima"))[["low", "high"]].isna().all(axis=None)
+    assert (deltas["uncertainty"] > 0).all()
+
+
+def test_without_a_meaning_there_are_no_intervals(run):
+    summary, folder, dataset, pictures, runner = run
+    folders = {"measured": folder}
+    for ap in ("cityscapes", None):
+        assert bootstrapped(summary.assign(ap=ap), folders, dataset, pictures, runner) == []
+    assert bootstrapped(summary, folders, dataset, pictures[:1], runner) == []
+    assert with_intervals(summary, [])[["wap_low", "wap_high"]].isna().all(axis=None)
+
+
+def test_intervals_that_are_known_stay_where_they_cannot_be_computed_again(run, resampled):
+    summary = with_intervals(run[0], resampled)
+    pd.testing.assert_frame_equal(with_intervals(summary, []), summary)
+
+
+def curve(codec, wap):
+    lines = {"codec": codec, "bpp": [0.1, 0.2, 0.4], "wap": wap, "psnr": math.nan}
+    return pd.DataFrame(lines).assign(source="measured")
+
+
+def apart(codec, wap, share):
+    """Resamples of which a share has a curve out of reach."""
+    away = np.arange(1001) > 1000 * (1 - share)
+    return [
+        Resampled(codec, str(bpp), np.full(1001, bpp), np.where(away, value + 90, value), away)
+        for bpp, value in zip([0.1, 0.2, 0.4], wap, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(("share", "shown"), [(0.04, True), (0.12, False)])
+def test_an_interval_of_too_few_resamples_is_not_shown_and_that_is_said(share, shown):
+    summary = pd.concat([curve("a", [10, 20, 30]), curve("b", [12, 22, 33])])
+    resampled = apart("a", [10, 20, 30], 0) + apart("b", [12, 22, 33], share)
+    deltas = delta_rates(summary, "a", resampled)
+    line = deltas[(deltas["quality"] == "wap") & (deltas["method"] == "akima")].iloc[0]
+    assert math.isfinite(line["bd_rate"])
+    assert math.isfinite(line["low"]) is math.isfinite(line["high"]) is shown
+    assert ("no interval: no delta in 12% of the resamples" in line["note"]) is not shown
+
+
+def delta(bd_rate, uncertainty, low=math.nan, high=math.nan):
+    line = {"bd_rate": bd_rate, "uncertainty": uncertainty, "low": low, "high": high}
+    return line | {"codec": "a", "anchor": "b", "method": "akima", "note": ""}
+
+
+@pytest.mark.parametrize(
+    ("line", "within"),
+    [
+        (delta(-5, 4), False),
+        (delta(-5, 6), True),
+        (delta(5, 5), True),
+        (delta(-5, 4, -9, -1), False),
+        (delta(-5, 4, -9, 1), True),
+        (delta(-5, math.nan), True),
+        (delta(math.nan, math.nan), False),
+    ],
+)
+def test_nothing_follows_from_a_delta_within_its_uncertainty(line, within):
+    assert is_within_uncertainty(line) is within
+
+
+def test_the_printed_table_shows_the_uncertainty_and_what_follows():
+    lines = [delta(-5, 6) | {"quality": "wap"}, delta(12.34, 1) | {"quality": "psnr"}]
+    lines[1]["note"] = "curves share only 14% of the quality range"
+    _, header, row, below = delta_rates_text(pd.DataFrame(lines), "b").splitlines()
+    assert header == "codec at equal wAP at equal PSNR remarks"
+    name, *numbers = row.split(maxsplit=7)
+    assert [name, *numbers[:6]] == ["a", "-5.0", "±", "6.0", "+12.3", "±", "1.0"]
+    doubt = "curves share only 14% of the quality range"
+    assert numbers[6] == f"wAP: within the uncertainty; PSNR: {doubt}"
+    assert below.startswith("±: ")

@@ -1,0 +1,64 @@
+"""The pictures of a report, from the run folder's bitstreams."""
+
+import base64
+import io
+import shutil
+
+import numpy as np
+import pandas as pd
+import PIL.Image
+
+from benchmark.datasets import open_dataset
+from benchmark.datasets.dataset import read_image
+from benchmark.report.gallery import make_gallery
+from benchmark.run.run_folder import RunFolder
+
+
+def gallery_of(folder):
+    return make_gallery(folder, pd.read_csv(folder.path / "summary.csv"))
+
+
+def pixels(picture):
+    file = io.BytesIO(base64.b64decode(picture.source.partition(",")[2]))
+    return np.asarray(PIL.Image.open(file).convert("RGB")).astype(int)
+
+
+def test_each_image_comes_as_the_original_and_from_each_codec(finished_run):
+    gallery = gallery_of(finished_run)
+    assert not gallery.missing
+    for image in ("scene0.png", "scene1.png"):
+        its = [picture for picture in gallery.pictures if picture.image == image]
+        assert its[0].codec == "uncompressed"
+        assert {picture.codec for picture in its} == {"uncompressed", "jpeg", "jpeg2000"}
+
+
+def test_the_pictures_are_what_they_say(finished_run):
+    dataset = open_dataset(finished_run.manifest()["dataset"]["spec"])
+    paths = {picture.name: picture.path for picture in dataset.pictures}
+    for picture in gallery_of(finished_run).pictures:
+        original = read_image(paths[picture.image]).astype(int)
+        assert np.abs(pixels(picture) - original).mean() < 25
+        file = finished_run.path / "bitstreams" / picture.codec / picture.rate_point / picture.image
+        if picture.codec != "uncompressed":
+            assert picture.bpp == 8 * file.stat().st_size / (512 * 256)
+
+
+def test_outlines_follow_the_masks(finished_run):
+    outlines = gallery_of(finished_run).pictures[0].outlines
+    (outline,) = outlines
+    assert outline.category == "car" and outline.score == 0.9
+    corners = [tuple(map(float, p.split())) for p in outline.path.strip("MZ").split("L")]
+    xs, ys = zip(*corners, strict=True)
+    assert (min(xs), max(xs), min(ys), max(ys)) == (100, 180, 100, 160)
+    assert len(corners) <= 8
+
+
+def test_what_cannot_be_decoded_is_said_once_a_codec(finished_run, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(finished_run.path, run)
+    for file in (run / "bitstreams/jpeg").rglob("scene*"):
+        file.write_bytes(b"damaged")
+    gallery = gallery_of(RunFolder(run))
+    assert {picture.codec for picture in gallery.pictures} == {"uncompressed", "jpeg2000"}
+    (line,) = gallery.missing
+    assert line.startswith("jpeg/") and "not that of the run's record" in line

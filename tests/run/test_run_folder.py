@@ -1,0 +1,136 @@
+"""The run folder keeps what is whole and drops what is not."""
+
+import json
+from dataclasses import replace
+from hashlib import sha256
+
+import pytest
+
+from benchmark.analysis.analysis_network import Detection
+from benchmark.errors import UsageError
+from benchmark.run.run_folder import Record, RunFolder
+
+BITS = b"a bitstream"
+
+
+def record(image=0, rate_point="qp32", detections=2):
+    return Record(
+        codec="some",
+        rate_point=rate_point,
+        image=f"image{image}",
+        image_id=image,
+        width=64,
+        height=32,
+        bytes=len(BITS),
+        sha256=sha256(BITS).hexdigest(),
+        decoded_sha256="",
+        detections=detections,
+        psnr=30.0,
+        ms_ssim=None,
+        encode_s=1.0,
+        decode_s=0.5,
+        analysis_s=0.25,
+    )
+
+
+def found(number):
+    return [
+        Detection(26, 0.9 - 0.1 * i, (1.0, 2.0, 3.0, 4.0), (32, 64), "abc") for i in range(number)
+    ]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.write_manifest({"command": ""})
+    for image in range(4):
+        folder.add(record(image), BITS, found(2))
+    folder.add(record(4, detections=0), BITS, [])
+    return folder
+
+
+def detections_file(folder):
+    return folder.path / "detections/some/qp32.json"
+
+
+def test_what_is_added_can_be_read(folder):
+    assert folder.records() == [record(image) for image in range(4)] + [record(4, detections=0)]
+    assert folder.detections("some", "qp32") == {image: found(2) for image in range(4)}
+    assert (folder.path / "bitstreams/some/qp32/image3").read_bytes() == BITS
+
+
+def test_detections_are_valid_json_after_each_image(folder):
+    entries = json.loads(detections_file(folder).read_text())
+    assert [entry["image_id"] for entry in entries] == [0, 0, 1, 1, 2, 2, 3, 3]
+
+
+def test_mending_a_whole_run_changes_nothing(folder):
+    before = {p: p.read_bytes() for p in folder.path.rglob("*") if p.is_file()}
+    assert len(folder.mend()) == 5
+    assert {p: p.read_bytes() for p in folder.path.rglob("*") if p.is_file()} == before
+
+
+@pytest.mark.parametrize("lost", range(2, 60, 7))
+def test_a_half_written_record_is_done_again(folder, lost):
+    file = folder.path / "records.jsonl"
+    file.write_bytes(file.read_bytes()[:-lost])
+    assert [r.image_id for r in folder.mend()] == [0, 1, 2, 3]
+    folder.add(record(4, detections=0), BITS, [])
+    assert len(folder.mend()) == 5
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3, 20, 150])
+def test_half_written_detections_are_done_again(folder, lost):
+    file = detections_file(folder)
+    file.write_bytes(file.read_bytes()[:-lost])
+    trusted = folder.mend()
+    if lost <= 3:
+        assert len(trusted) == 5
+    else:
+        assert [r.image_id for r in trusted] == [0, 1, 2, 4]
+        folder.add(record(3), BITS, found(2))
+    assert folder.detections("some", "qp32") == {image: found(2) for image in range(4)}
+    json.loads(file.read_text())
+
+
+def test_detections_without_a_record_do_not_count_twice(folder):
+    (folder.path / "records.jsonl").write_text("")
+    assert folder.mend() == []
+    folder.add(record(0), BITS, found(2))
+    assert folder.detections("some", "qp32") == {0: found(2)}
+
+
+@pytest.mark.parametrize("damage", [lambda f: f.unlink(), lambda f: f.write_bytes(BITS[:-1])])
+def test_a_lost_or_damaged_bitstream_is_made_again(folder, damage):
+    damage(folder.path / "bitstreams/some/qp32/image2")
+    assert [r.image_id for r in folder.mend()] == [0, 1, 3, 4]
+
+
+def test_records_are_sorted_whatever_the_order_they_came_in(folder):
+    folder.add(record(0, "qp22"), BITS, found(2))
+    folder.mend()
+    assert [r.key for r in folder.records()] == sorted(r.key for r in folder.records())
+
+
+def test_the_original_images_need_no_bitstream(folder):
+    original = replace(record(7), codec="uncompressed", sha256="")
+    folder.add(original, None, found(2))
+    assert original in folder.mend()
+
+
+def test_unfinished_files_are_removed(folder):
+    (folder.path / "bitstreams/some/qp32/.unfinished-1").write_bytes(b"half")
+    folder.mend()
+    assert not list(folder.path.rglob(".unfinished*"))
+
+
+def test_two_processes_cannot_write_to_one_folder(folder):
+    again = RunFolder(folder.path).locked()
+    with folder.locked(), pytest.raises(UsageError, match="another process"), again:
+        pass
+
+
+def test_a_folder_with_other_files_is_not_taken(tmp_path):
+    (tmp_path / "thesis.tex").write_text("")
+    with pytest.raises(UsageError, match="holds files, but no run"):
+        RunFolder(tmp_path).manifest()
