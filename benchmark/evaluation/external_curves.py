@@ -21,7 +21,7 @@ from benchmark.metrics.qualities import COMPARED, QUALITIES
 _LARGEST = {"bpp": math.inf, **{name: quality.largest for name, quality in QUALITIES.items()}}
 """The columns that are read, and the largest value of each."""
 
-_PERCENT = ("wap", "ap50")
+_PERCENT = [name for name, quality in QUALITIES.items() if quality.unit == "%"]
 _LONGEST_NAME = 60
 _SAME_RATE = 1.005
 """The ratio of rates under which two points that do not rise are of two curves."""
@@ -201,8 +201,9 @@ def _check_one_curve(file: Path, columns: _Columns, others: _Texts) -> None:
     in `_SERIES`; by numbers, if that makes rising curves of what is none), where the rates begin
     anew and that parts them so, and where two points of the same rate, nearly, do not rise.
     """
-    (quality, *_) = (columns[name] for name in _NEEDED if name in columns)
-    points = list(zip(columns["bpp"], quality, strict=True))
+    (column, *_) = (name for name in _NEEDED if name in columns)
+    qualities = map(QUALITIES[column].rising, columns[column])
+    points = list(zip(columns["bpp"], qualities, strict=True))
     for name, texts in others.items():
         if _parts_curves(name, texts, points):
             values = ", ".join(dict.fromkeys(texts))
