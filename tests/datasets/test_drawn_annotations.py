@@ -17,7 +17,7 @@ from pycocotools.cocoeval import COCOeval
 
 from benchmark.analysis.analysis_network import Detection
 from benchmark.datasets.coco import Coco
-from benchmark.metrics.average_precision import GroundTruth, coco_result
+from benchmark.metrics.average_precision import GroundTruth
 
 LABEL_IDS = {3: 26, 1: 24, 44: 32}
 CATEGORIES = [
@@ -123,7 +123,7 @@ def precisions_of_pycocotools(coco, detections):
     """AP and number of instances of each class in the file, by its id there."""
     ids = {label: number for number, label in LABEL_IDS.items()}
     results = [
-        coco_result(image, its) | {"category_id": ids[its.category_id]}
+        its.to_coco(image) | {"category_id": ids[its.category_id]}
         for image in sorted(detections)
         for its in detections[image]
     ]
