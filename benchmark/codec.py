@@ -81,7 +81,7 @@ class Codec(ABC):
 
     @abstractmethod
     def encode(self, image: Image, rate_point: RatePoint) -> bytes:
-        """The bitstream of an image; its length is the rate."""
+        """The bitstream of an image whose sides are even; its length is the rate."""
 
     @abstractmethod
     def decode(self, bitstream: bytes) -> Image:

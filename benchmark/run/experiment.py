@@ -15,7 +15,7 @@ import msgspec
 from benchmark.analysis import AnalysisNetwork, open_analysis
 from benchmark.codec import Codec, identity_of
 from benchmark.datasets import open_dataset
-from benchmark.datasets.dataset import Dataset, Picture, fingerprint
+from benchmark.datasets.dataset import Dataset, Picture, check_something_to_find, fingerprint
 from benchmark.errors import CodecUnavailable, UsageError
 from benchmark.metrics.ground_truth import check_ap
 from benchmark.metrics.qualities import IMAGE_QUALITIES, why_unavailable
@@ -178,6 +178,10 @@ def perform(
     """
     folder = prepared.folder
     fingerprints = _fingerprints(prepared.dataset, prepared.pictures)
+    if prepared.network:
+        check_something_to_find(prepared.dataset, prepared.pictures, prepared.experiment.dataset)
+    for remark in prepared.dataset.remarks(prepared.pictures):
+        _log.info("%s", remark)
     with folder.locked():
         before = folder.manifest()
         records = folder.records()

@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from benchmark.analysis import open_analysis
 from benchmark.analysis.analysis_network import AnalysisNetwork, Detection
 from benchmark.codec import Codec, RatePoint, open_codec
 from benchmark.datasets.dataset import Picture, read_image
 from benchmark.errors import UsageError
-from benchmark.image import Image
+from benchmark.image import Image, with_even_sides
 from benchmark.metrics.qualities import measurable
 from benchmark.run.record import UNCOMPRESSED, Key, Record, finite
 from benchmark.system.memory import peak_memory, resident_memory
@@ -215,13 +217,15 @@ def _code(
     choice: CodecChoice, rate_point: RatePoint, image: Image, encoded: Encoded | None
 ) -> _Coded:
     encode_s: float | None
+    height, width = image.shape[:2]
+    padded = with_even_sides(image)
     if encoded:
         bitstream, encode_s = encoded.file.read_bytes(), encoded.encode_s
     else:
         encoder = _codec("encoder", choice)
         encoder.prepare(rate_point)
         started = time.perf_counter()
-        bitstream = encoder.encode(image.copy(), rate_point)
+        bitstream = encoder.encode(padded.copy(), rate_point)
         encode_s = time.perf_counter() - started
     if not isinstance(bitstream, bytes) or not bitstream:
         what = "an empty bitstream" if bitstream == b"" else f"no bytes, but {type(bitstream)}"
@@ -231,8 +235,8 @@ def _code(
     started = time.perf_counter()
     decoded = decoder.decode(bitstream)
     decode_s = time.perf_counter() - started
-    check_decoded(choice.name, image, decoded)
-    return _Coded(bitstream, decoded, encode_s, decode_s)
+    check_decoded(choice.name, padded, decoded)
+    return _Coded(bitstream, np.ascontiguousarray(decoded[:height, :width]), encode_s, decode_s)
 
 
 @functools.cache

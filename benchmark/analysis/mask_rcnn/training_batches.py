@@ -92,13 +92,12 @@ class Batches:
 
     def _read(self, index: int) -> _Example:
         picture = self._dataset.pictures[index]
-        image = read_image(picture.path).copy()  # torch takes no read-only arrays
+        image = read_image(picture.path)
         height, width = image.shape[:2]
         boxes, labels, crops = [], [], []
         ignored = np.zeros((height, width), bool)
         for instance in self._dataset.instances(picture):
-            # the image may be without an odd last row or column
-            mask = instance.mask[:height, :width]
+            mask = instance.mask
             if not mask.any():
                 continue
             if instance.ignored:
