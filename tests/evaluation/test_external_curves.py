@@ -11,7 +11,7 @@ from benchmark.evaluation.deltas import delta_rates
 from benchmark.evaluation.external_curves import external_curves, read_curve
 from benchmark.figures.rate_curves import draw_wap_curves
 from benchmark.report.compressai_json import compressai_results
-from benchmark.report.curves import draw_curves, render
+from benchmark.report.curve_plots import draw_curves, render
 
 ROOT = Path(__file__).parents[2]
 
