@@ -105,7 +105,9 @@ def report_run(
         if ap and not own:
             raise UsageError(f"{path} was made without an analysis network: it has no AP")
         try:
-            pictures = run.dataset.pictures[: int(before["images"].iloc[0])]
+            known = run.manifest.images
+            pictures = [its for its in run.dataset.pictures if its.name in known]
+            pictures = pictures[: int(before["images"].iloc[0])]
             run.check([picture.name for picture in pictures])
             tables = evaluate(run, pictures, open_runner("local", None), anchor, ap or own)
         except UsageError as error:
