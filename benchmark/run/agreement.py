@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from benchmark.errors import UsageError
-from benchmark.run.manifest import CodecEntry, Invocation, Manifest
+from benchmark.run.manifest import CodecEntry, ImageEntry, Invocation, Manifest
 
 Prove = Callable[[str], str]
 """Codes an image again with the codec of a name; why the bits differ, or nothing."""
@@ -34,11 +34,8 @@ def check_agreement(before: Manifest, now: Manifest, folder: Path, prove: Prove)
     known = before.images
     for name, image in now.images.items():
         if name in known:
-            hashes = [{"pixels": its.pixels, "annotations": its.annotations} for its in
-                      (image, known[name])]  # fmt: skip
-            _check_same(f"another image {name}:", *hashes, folder)
-    networks = [{"spec": its.spec, **its.identity} for its in (now.analysis, before.analysis)]
-    _check_same("the analysis network", *networks, folder)
+            _check_same(f"another image {name}:", _hashes(image), _hashes(known[name]), folder)
+    _check_same("the analysis network", _network(now), _network(before), folder)
     if now.device and before.device:
         _check_same(
             "the analysis network on the device", now.device, before.device, folder,
@@ -89,6 +86,14 @@ def brought(before: Manifest | None, now: Manifest) -> Invocation:
         name: image for name, image in invocation.images.items() if before.images.get(name) != image
     }
     return msgspec.structs.replace(invocation, codecs=codecs, images=images)
+
+
+def _hashes(image: ImageEntry) -> dict[str, str]:
+    return {"pixels": image.pixels, "annotations": image.annotations}
+
+
+def _network(manifest: Manifest) -> dict[str, str | None]:
+    return {"spec": manifest.analysis.spec, **manifest.analysis.identity}
 
 
 def _check_same(

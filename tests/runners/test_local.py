@@ -101,6 +101,15 @@ def test_workers_and_their_programs_end_with_the_main_process(tmp_path):
     _wait(lambda: not any(_alive(pid) for pid in pids.read_text().split()))
 
 
+def test_constants_are_handed_to_the_function_before_each_task():
+    outcomes = open_runner("local", 1).run(_scaled, [1, 2], constants=([10.0] * 1000, 3))
+    assert sorted(outcome.result for outcome in outcomes) == [13, 23]
+
+
+def _scaled(factors, offset, task):
+    return factors[task] * task + offset
+
+
 def _wait(condition, seconds=30):
     end = time.monotonic() + seconds
     while not condition():
