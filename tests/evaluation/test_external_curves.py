@@ -11,7 +11,7 @@ from benchmark.evaluation.deltas import delta_rates
 from benchmark.evaluation.external_curves import external_curves, read_curve
 from benchmark.figures.rate_curves import draw_wap_curves
 from benchmark.report.compressai_json import compressai_results
-from benchmark.report.curves import draw_curves, render
+from benchmark.report.curve_plots import draw_curves, render
 
 ROOT = Path(__file__).parents[2]
 
@@ -216,17 +216,3 @@ def test_what_is_wrong_with_an_external_curve_is_said(spec, message, tmp_path):
         external_curves([spec.format(file)], ["vtm"])
     assert message in str(error.value)
     assert str(file) in str(error.value)
-
-
-def test_a_table_of_several_series_is_refused(tmp_path):
-    file = written(tmp_path, "a.csv", "model,bpp,wap\nx,0.1,20\nx,0.4,40\ny,0.1,22\n")
-    with pytest.raises(UsageError, match=r"column 'model' has several values \(x, y\)"):
-        read_curve(file)
-    file.write_text("encoder,seconds,bpp,wap\nx,0.1,0.1,20\nx,0.1,0.2,30\nx,0.2,0.4,40\n")
-    assert len(read_curve(file)) == 3
-
-
-def test_percent_that_is_written_as_a_part_of_one_is_refused(tmp_path):
-    file = written(tmp_path, "a.csv", "bpp,wap\n0.1,0.2\n0.4,0.4\n")
-    with pytest.raises(UsageError, match=r"wap are at most 1, but it is in percent"):
-        read_curve(file)

@@ -15,7 +15,7 @@ from benchmark.evaluation.tables import Tables
 from benchmark.metrics import qualities
 from benchmark.metrics.qualities import COMPARED, IMAGE_QUALITIES, QUALITIES, Needs
 from benchmark.report.compressai_json import compressai_results
-from benchmark.report.curves import draw_curves, render
+from benchmark.report.curve_plots import draw_curves, render
 from benchmark.report.html import html_report
 from benchmark.report.latex import delta_rate_table
 from benchmark.report.text import delta_rates_text, summary_text

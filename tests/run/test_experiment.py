@@ -9,11 +9,10 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from benchmark.codec import Codec, RatePoint, find_codecs, open_codec
+from benchmark.codec import Codec, RatePoint, open_codec
 from benchmark.errors import UsageError
 from benchmark.evaluation.opened_run import OpenedRun
 from benchmark.evaluation.tables import evaluate
-from benchmark.run.choice import choose_codecs
 from benchmark.run.experiment import Experiment, perform, prepare
 from benchmark.run.jobs import CodecChoice
 from benchmark.run.run_folder import RunFolder
@@ -159,15 +158,3 @@ def test_a_new_image_gets_a_number_that_no_other_has(photos, tmp_path):
     numbers = {r.image: r.image_id for r in RunFolder(tmp_path / "out").records()}
     assert numbers == {"a.png": 0, "b.png": 1, "Z.png": 2}
     assert len(RunFolder(tmp_path / "out").records()) == 6
-
-
-def test_rate_points_that_are_named_alike_are_coded_once_or_refused(monkeypatch):
-    kind = find_codecs()["jpeg"]
-    twice = (RatePoint("quality", 30), RatePoint("quality", 30), RatePoint("quality", 50))
-    monkeypatch.setattr(kind, "rate_points", twice)
-    ((choice, _),) = choose_codecs(["jpeg"], {}, [])
-    assert [point.name for point in choice.rate_points] == ["quality30", "quality50"]
-    alike = (RatePoint("quality", 30), RatePoint("quality", 30.0000001))
-    monkeypatch.setattr(kind, "rate_points", alike)
-    with pytest.raises(UsageError, match="two rate points that are both called quality30"):
-        choose_codecs(["jpeg"], {}, [])
