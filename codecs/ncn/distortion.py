@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmark.analysis.mask_rcnn.network import MaskRcnn
-from benchmark.analysis.mask_rcnn.targets import Objects
+from benchmark.analysis.targets import Objects
 from benchmark.errors import UsageError
 
 LOSSES = ("hvs", "feature", "task")

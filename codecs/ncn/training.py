@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmark.analysis.mask_rcnn.targets import Objects
-from benchmark.analysis.mask_rcnn.training_batches import Augmentation, Batches
+from benchmark.analysis.targets import Objects
+from benchmark.analysis.training_batches import Augmentation, Batches
 from benchmark.datasets.dataset import Dataset
 from benchmark.errors import UsageError
 from benchmark.image import Image

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from benchmark.analysis import open_analysis, open_mask_rcnn
 from benchmark.analysis.mask_rcnn.network import MaskRcnn
-from benchmark.analysis.mask_rcnn.targets import Objects
-from benchmark.analysis.mask_rcnn.training_batches import Augmentation, Batches
+from benchmark.analysis.targets import Objects
+from benchmark.analysis.training_batches import Augmentation, Batches
 from benchmark.datasets.dataset import Dataset, read_image
 from benchmark.image import Image
 from benchmark.metrics.average_precision import GroundTruth

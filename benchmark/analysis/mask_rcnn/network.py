@@ -21,7 +21,7 @@ from torchvision.models.resnet import BasicBlock
 from torchvision.ops.feature_pyramid_network import FeaturePyramidNetwork, LastLevelMaxPool
 
 from benchmark.analysis.mask_rcnn.heads import Found, heads, proposal_network
-from benchmark.analysis.mask_rcnn.targets import Objects
+from benchmark.analysis.targets import Objects
 
 WIDTH = 32
 """Channels of the first stage; a ResNet-18 has 64."""

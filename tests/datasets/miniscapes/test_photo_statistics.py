@@ -85,8 +85,5 @@ def _slope(luma: Luma) -> float:
     power = np.abs(np.fft.fft2(windowed)) ** 2
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width))
     edges = np.geomspace(0.02, 0.5, 12)
-    rings = [
-        power[(frequency >= low) & (frequency < high)].mean()
-        for low, high in pairwise(edges)
-    ]
+    rings = [power[(frequency >= low) & (frequency < high)].mean() for low, high in pairwise(edges)]
     return float(np.polyfit(np.log(np.sqrt(edges[:-1] * edges[1:])), np.log(rings), 1)[0])
