@@ -150,7 +150,10 @@ class _ProposalHead(nn.Module):
 
     def forward(self, level: Tensor) -> Predicted:
         hidden = functional.relu_(self.conv(level))
-        logits, deltas = self.objectness_logits(hidden).float(), self.anchor_deltas(hidden).float()
+        logits, deltas = (
+            precise(self.objectness_logits(hidden)),
+            precise(self.anchor_deltas(hidden)),
+        )
         by_anchor = deltas.unflatten(1, (len(_ANCHOR_RATIOS), 4))
         return Predicted(
             logits.permute(0, 2, 3, 1).flatten(1),
@@ -243,7 +246,7 @@ class Heads(nn.Module):
             R x (classes + 1), the background last, and R x (4 classes).
         """
         logits, deltas = self.box_predictor(self.box_head(_pooled(levels, boxes, _BOX_CELLS)))
-        return logits.float(), deltas.float()
+        return precise(logits), precise(deltas)
 
     def mask_logits(
         self, levels: Sequence[Tensor], boxes: Sequence[Tensor], classes: Tensor
@@ -255,7 +258,7 @@ class Heads(nn.Module):
             boxes: as for `classify`.
             classes: R, from 0.
         """
-        logits: Tensor = self.mask_head(_pooled(levels, boxes, _MASK_CELLS)).float()
+        logits = precise(self.mask_head(_pooled(levels, boxes, _MASK_CELLS)))
         return logits[torch.arange(len(classes), device=classes.device), classes]
 
 
@@ -324,6 +327,11 @@ class _MaskHead(nn.Module):
         return logits
 
 
+def precise(values: Tensor) -> Tensor:
+    """Return values in float32 at least: layers may be computed in bfloat16, boxes may not."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
 def clipped(boxes: Tensor, size: tuple[int, int]) -> Tensor:
     """Boxes (... x 4) drawn into an image of this height and width."""
     x0, y0, x1, y1 = boxes.unbind(-1)
@@ -365,9 +373,10 @@ def _pooled(levels: Sequence[Tensor], boxes: Sequence[Tensor], cells: int) -> Te
     sides = together[:, 2:] - together[:, :2]
     relative = sides.prod(dim=1).sqrt() / _SIDE_ON_LEVEL_4
     suits = (4 + torch.log2(relative + 1e-8)).floor().clamp(_FINEST, _COARSEST).long() - _FINEST
-    pooled = levels[0].new_zeros(len(together), CHANNELS, cells, cells, dtype=torch.float32)
+    levels = [precise(level) for level in levels]
+    pooled = levels[0].new_zeros(len(together), CHANNELS, cells, cells)
     for number, level in enumerate(levels):
         here = (suits == number).nonzero()[:, 0]
         scale = 1 / _STRIDES[number]
-        pooled[here] = roi_align(level.float(), regions[here], cells, scale, 0, aligned=True)
+        pooled[here] = roi_align(level, regions[here], cells, scale, 0, aligned=True)
     return pooled

@@ -99,5 +99,5 @@ def _mask_targets(regions: RegionSample, target: Objects, cells: int) -> Tensor:
     """P x cells x cells: 1 where the object of a region covers half of a cell, else 0."""
     numbers = regions.objects
     boxes = torch.cat([numbers[:, None].to(regions.boxes), regions.boxes[: len(numbers)]], dim=1)
-    covered = roi_align(target.masks[:, None].float(), boxes, cells, 1.0, 0, aligned=True)[:, 0]
-    return (covered >= _INSIDE).float()
+    covered = roi_align(target.masks[:, None].to(boxes), boxes, cells, 1.0, 0, aligned=True)[:, 0]
+    return (covered >= _INSIDE).to(boxes)

@@ -28,6 +28,10 @@ from benchmark.analysis.targets import Objects
 
 _COARSEST_STRIDE = 32
 
+SHORT_SIDE = 1024
+LONG_SIDE = 2048
+"""Detectron2's settings for Cityscapes: to these, images are resized before they are judged."""
+
 
 @dataclass(frozen=True)
 class Features:
@@ -95,6 +99,16 @@ class Detectron2MaskRcnn(nn.Module):
         """Return res4, N x 1024 x H/16 x W/16 (rounded up), of images as for `features`."""
         res4: Tensor = self.backbone.bottom_up.to_res4(self._normalized(images.flip(1) * 255))[-1]
         return res4
+
+    def seen_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Return the shape that Detectron2 gives an image (``ResizeShortestEdge``)."""
+        height, width = size
+        scale = SHORT_SIDE / min(height, width)
+        # Detectron2's rounding: the short side exactly, then both shrunk again if need be
+        sides = [SHORT_SIDE, width * scale] if height < width else [height * scale, SHORT_SIDE]
+        if max(sides) > LONG_SIDE:
+            sides = [side * (LONG_SIDE / max(sides)) for side in sides]
+        return int(sides[0] + 0.5), int(sides[1] + 0.5)
 
     def losses(self, features: Features, targets: Sequence[Objects]) -> dict[str, Tensor]:
         """Compute the training losses, differentiable with respect to the features' images.

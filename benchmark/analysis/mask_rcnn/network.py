@@ -135,6 +135,10 @@ class MaskRcnn(nn.Module):
             **losses,
         }
 
+    def seen_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Return the height and width at which an image is judged: those that it has."""
+        return size
+
     def forward(self, images: Tensor) -> list[Found]:
         """The objects in images (N x 3 x H x W, RGB in [0, 1]), by falling score."""
         features = self.features(images)

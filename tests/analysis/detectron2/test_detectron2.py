@@ -18,17 +18,17 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 from seeded_detectron2 import CLASSIFIER, Arrays, blurred_noise, pickled, seeded_weights
 
-from benchmark.analysis import open_analysis, open_mask_rcnn
+from benchmark.analysis import open_analysis, open_training_network
 from benchmark.analysis.analysis_network import Detection
 from benchmark.analysis.detectron2.adapter import (
     Detectron2Analysis,
     _label_ids,
     _load_tensors,
-    _resized,
 )
 from benchmark.analysis.detectron2.checkpoint import read_checkpoint
 from benchmark.analysis.detectron2.heads import _best_detections
 from benchmark.analysis.detectron2.network import Detectron2MaskRcnn
+from benchmark.datasets.cityscapes import CATEGORIES
 from benchmark.errors import UsageError
 
 PICKLE = Path("some.pkl")
@@ -174,10 +174,11 @@ def test_network_that_sees_nothing_finds_nothing(weights: Arrays) -> None:
     ],
 )
 def test_images_are_resized_as_detectron2_does(
-    size: tuple[int, int], resized: tuple[int, int]
+    analysis: Detectron2Analysis, size: tuple[int, int], resized: tuple[int, int]
 ) -> None:
     # the sizes are those of Detectron2's ResizeShortestEdge.get_output_shape
-    assert _resized(np.zeros((*size, 3), np.uint8)).shape == (*resized, 3)
+    assert analysis.network.seen_size(size) == resized
+    assert analysis._resized(np.zeros((*size, 3), np.uint8)).shape == (*resized, 3)
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
@@ -422,6 +423,29 @@ def test_file_with_another_ending_is_refused(tmp_path: Path) -> None:
         open_analysis(f"detectron2:{tmp_path / 'weights.bin'}")
 
 
-def test_codecs_are_not_trained_with_it() -> None:
-    with pytest.raises(UsageError, match=r"codecs cannot be trained with .* 'detectron2:some.pkl'"):
-        open_mask_rcnn("detectron2:some.pkl")
+def test_threshold_and_number_of_detections_are_options(
+    analysis: Detectron2Analysis, weights: Arrays, tmp_path: Path
+) -> None:
+    (tmp_path / "a,b.pkl").write_bytes(pickled(weights))
+    spec = f"detectron2:{tmp_path}/a,b.pkl"
+    few = open_analysis(f"{spec},score_threshold=0.9,detections=40")
+    image = blurred_noise(48, 1024, 1)
+    (found,), (all_found,) = few.detect([image]), analysis.detect([image])
+    assert len(all_found) == 100
+    assert [its.score for its in found] == [its.score for its in all_found if its.score > 0.9][:40]
+    changed = {key for key, value in few.identity().items() if value != analysis.identity()[key]}
+    assert changed == {"name", "score_threshold", "detections"}
+    for option in ("score_threshold=2", "score_threshold=-1", "detections=0", "nms=0.5"):
+        with pytest.raises(UsageError, match=f"'{option}' is no option: there are score_threshold"):
+            open_analysis(f"{spec},{option}")
+
+
+def test_codecs_are_trained_for_the_task_on_the_classes_of_the_network(
+    weights: Arrays, tmp_path: Path
+) -> None:
+    (tmp_path / "seeded.pkl").write_bytes(pickled(weights))
+    spec = f"detectron2:{tmp_path / 'seeded.pkl'}"
+    assert isinstance(open_training_network(spec, CATEGORIES), Detectron2MaskRcnn)
+    assert isinstance(open_training_network(spec, ()), Detectron2MaskRcnn)
+    with pytest.raises(UsageError, match=r"its classes are person, rider, .* use --loss feature"):
+        open_training_network(spec, CATEGORIES[:3])
