@@ -17,7 +17,8 @@ from benchmark.datasets.dataset import fingerprint, read_image
 from benchmark.datasets.miniscapes.scene import draw_scene
 from benchmark.metrics.average_precision import encoded
 from benchmark.metrics.image_quality import psnr
-from benchmark.run.run_folder import UNCOMPRESSED, Record, RunFolder
+from benchmark.run.record import UNCOMPRESSED, Record
+from benchmark.run.run_folder import RunFolder
 
 RATES = {"jpeg": ("quality5", "quality14", "quality35"), "jpeg2000": ("psnr20", "psnr22", "psnr26")}
 CAR = 26

@@ -72,7 +72,7 @@ class _NcnCodec(TrainableCodec):
             f"{self.name} --help`)"
         )
         if self.published is None:
-            return f"{own}; none were published"
+            return f"{own}; none were published, docs/reproducing-the-paper.md has the commands"
         return f"{own}, or published ncn_maskLoss_CS_{self.published}_lambda_0_02.pth.tar and such"
 
     def _own(self, folder: Path) -> list[tuple[RatePoint, Path]]:

@@ -153,7 +153,8 @@ def _backbone(path: Path, weights: Weights) -> Backbone:
 
 def backbones_of(paths: Iterable[Path]) -> dict[str, str]:
     """The backbones that weights files stand on, and what identifies their weights."""
-    specs = {load_weights(path).description.backbone for path in paths} - {""}
+    own = (path for path in paths if not is_published(path))
+    specs = {load_weights(path).description.backbone for path in own} - {""}
     return {f"backbone {spec}": open_backbone(spec).identity for spec in sorted(specs)}
 
 
