@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from benchmark.analysis.mask_rcnn.network import MaskRcnn
-from benchmark.analysis.mask_rcnn.targets import Objects
 from benchmark.analysis.mask_rcnn.weights_file import Description as AnalysisDescription
 from benchmark.analysis.mask_rcnn.weights_file import save_weights as save_analysis
+from benchmark.analysis.targets import Objects
 from benchmark.codecs.ncn.distortion import Distortion, distortion
 from benchmark.codecs.ncn.network import NCN
 from benchmark.codecs.ncn.training import CodecRecipe, train_codec

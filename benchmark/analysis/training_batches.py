@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from benchmark.analysis.mask_rcnn.targets import Objects, box_of
+from benchmark.analysis.targets import Objects, box_of
 from benchmark.datasets.dataset import Dataset, read_image
 from benchmark.image import Image
 
