@@ -436,7 +436,9 @@ def _train_analysis(options: argparse.Namespace) -> int:
 
 def _train_codec(options: argparse.Namespace) -> int:
     codec: type[TrainableCodec] = options.codec
-    print(codec.train(options))
+    weights = codec.train(options)
+    if weights:
+        print(weights)
     return 0
 
 

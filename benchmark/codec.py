@@ -161,8 +161,8 @@ class TrainableCodec(Codec):
 
     @classmethod
     @abstractmethod
-    def train(cls, options: argparse.Namespace) -> Path:
-        """Trains as the options say; the path of the weights."""
+    def train(cls, options: argparse.Namespace) -> Path | None:
+        """Train as the options say; return the path of the weights, None if none were asked for."""
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.analysis.masks import decode_mask, encode_mask
 from benchmark.image import Image
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from benchmark.analysis.targets import Objects
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,65 @@ class AnalysisNetwork(ABC):
     @abstractmethod
     def identity(self) -> dict[str, str]:
         """All that changes the detections: the hash of the weights, the thresholds."""
+
+
+class TrainingNetwork(Protocol):
+    """The fixed weights of an analysis network, in a form that codecs can be trained with.
+
+    An ``nn.Module`` of which every output can be differentiated with respect to the images. Images
+    are N x 3 x H x W, RGB in [0, 1].
+    """
+
+    stride16_channels: int
+    """Channels of `stride16_features`."""
+
+    def to(self, device: Any) -> Self:
+        """Move the weights to a device."""
+        ...
+
+    def stride16_features(self, images: Tensor) -> Tensor:
+        """Return what LSMnet stands on: N x `stride16_channels` x H/16 x W/16, rounded up."""
+        ...
+
+    def features(self, images: Tensor) -> Levels:
+        """Return the features whose distance is the feature loss."""
+        ...
+
+    def seen_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Return the height and width to which `AnalysisNetwork.detect` resizes an image.
+
+        Losses and features are of images as they are: codecs are trained for what is detected
+        only where the size stays.
+        """
+        ...
+
+    def losses(self, features: Any, targets: Sequence[Objects]) -> Mapping[str, Tensor]:
+        """Return the task loss as scalars whose sum it is.
+
+        Args:
+            features: what `features` returned for N images.
+            targets: the objects of each image; label n stands for the n-th of the network's
+                categories.
+        """
+        ...
+
+
+class Levels(Protocol):
+    """The features of N images."""
+
+    @property
+    def levels(self) -> Sequence[Tensor]:
+        """The features by level, N x C x H/stride x W/stride each, the finest first."""
+        ...
+
+
+@runtime_checkable
+class TrainsCodecs(Protocol):
+    """What an analysis network that codecs can be trained with has beside `AnalysisNetwork`."""
+
+    def training_network(self) -> TrainingNetwork:
+        """Return the network with its weights fixed."""
+        ...
 
 
 def batches(images: Sequence[Image]) -> Iterator[list[Image]]:

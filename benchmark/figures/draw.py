@@ -15,6 +15,7 @@ from benchmark.evaluation.external_curves import external_curves
 from benchmark.evaluation.opened_run import OpenedRun
 from benchmark.evaluation.pictures import NotAvailable, RunPictures, first_line
 from benchmark.evaluation.same_rate import comparable
+from benchmark.evaluation.stated_gains import stated_gains
 from benchmark.evaluation.tables import read_summary
 from benchmark.figures.alpha import draw_alpha
 from benchmark.figures.comparison import Shown, choose_crops, draw_comparison
@@ -26,6 +27,7 @@ from benchmark.metrics.qualities import QUALITIES
 from benchmark.run.record import UNCOMPRESSED, Record
 from benchmark.run.run_folder import RunFolder
 
+_PAPERS_DATASET = "cityscapes"
 _MOST_MAPS = 4
 _MOST_COMPARED = 8
 
@@ -43,7 +45,8 @@ def draw_figures(
     """Draw the figures of a run as SVG, PDF and PNG; what cannot be drawn is named in the log.
 
     They are ``wap-curves``, ``relative-curve-difference``, ``comparison-IMAGE``, and for each
-    codec that masks latents ``alpha-CODEC-IMAGE`` and ``laplace-CODEC-IMAGE``.
+    codec that masks latents ``alpha-CODEC-IMAGE`` and ``laplace-CODEC-IMAGE``. On Cityscapes the
+    gains that the paper states are marked in ``relative-curve-difference``.
 
     Args:
         run: the run folder.
@@ -63,7 +66,8 @@ def draw_figures(
             external file no curve.
     """
     summary = _summary(run, codecs, anchor)
-    figures = [_curves(summary, anchor, external_curves(external, sorted(set(summary["codec"]))))]
+    curves = external_curves(external, sorted(set(summary["codec"])))
+    figures = [_curves(summary, anchor, curves, _stated(run))]
     opened = OpenedRun(RunFolder(run))
     try:
         pictures = RunPictures(opened)
@@ -77,7 +81,10 @@ def draw_figures(
 
 
 def _curves(
-    summary: pd.DataFrame, anchor: str, external: Sequence[pd.DataFrame]
+    summary: pd.DataFrame,
+    anchor: str,
+    external: Sequence[pd.DataFrame],
+    stated: pd.DataFrame | None,
 ) -> Iterator[tuple[str, Figure]]:
     if summary["wap"].notna().any():
         with_wap = [curve for curve in external if curve["wap"].notna().any()]
@@ -85,9 +92,15 @@ def _curves(
     else:
         _say("no wAP curves: the run has no analysis network")
     if (summary["codec"] == anchor).sum() > 1:
-        yield "relative-curve-difference", draw_relative_curve_differences(summary, anchor)
+        yield "relative-curve-difference", draw_relative_curve_differences(summary, anchor, stated)
     else:
         _say(f"no relative curve difference: {anchor} has no curve in this run")
+
+
+def _stated(run: Path) -> pd.DataFrame | None:
+    """What the paper states, where the run is on the paper's data set; else None."""
+    dataset = RunFolder(run).finished_manifest().dataset
+    return stated_gains() if dataset.spec.partition(":")[0] == _PAPERS_DATASET else None
 
 
 class _PictureFigures:

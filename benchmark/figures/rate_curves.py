@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -58,12 +59,16 @@ def draw_wap_curves(summary: pd.DataFrame) -> Figure:
     return figure
 
 
-def draw_relative_curve_differences(summary: pd.DataFrame, anchor: str) -> Figure:
+def draw_relative_curve_differences(
+    summary: pd.DataFrame, anchor: str, stated: pd.DataFrame | None = None
+) -> Figure:
     """Return the codecs' rates relative to the anchor's, one panel per quality.
 
     Args:
         summary: as in ``summary.csv``; it holds a curve of the anchor.
         anchor: the codec that the others are compared to.
+        stated: deltas that others state (`stated_gains`), to be marked as dotted lines in the
+            colours of the codecs; None for none.
     """
     lines = curves(summary)
     styles = line_styles(list(lines))
@@ -77,6 +82,8 @@ def draw_relative_curve_differences(summary: pd.DataFrame, anchor: str) -> Figur
         for codec, its in lines.items():
             if codec != anchor:
                 drawn += _draw_difference(axes, its, lines[anchor], quality, styles[codec])
+        if stated is not None:
+            drawn += _draw_stated(axes, stated, anchor, quality, styles)
         axes.axhline(0, label=f"{anchor} (anchor)", color="0.2", lw=0.8)
         axes.set_yscale("function", functions=(_to_doublings, _from_doublings))
         axes.set_yticks(_TICKS, [f"{tick:+g}" if tick else "0" for tick in _TICKS])
@@ -103,6 +110,27 @@ def _draw_difference(
         **vars(style),
     )
     return [float(value) for value in difference.percent]
+
+
+def _draw_stated(
+    axes: Axes,
+    stated: pd.DataFrame,
+    anchor: str,
+    quality: Quality,
+    styles: Mapping[str, LineStyle],
+) -> list[float]:
+    """Draw the stated deltas of the codecs that have a curve; return the values."""
+    fits = (stated["anchor"] == anchor) & (stated["quality"] == quality.column)
+    drawn = [row for row in stated[fits].itertuples() if row.codec in styles]
+    for row in drawn:
+        axes.axhline(
+            row.bd_rate,
+            label=f"{row.codec}, the paper's mean: {row.bd_rate:+.1f} %",
+            color=styles[row.codec].color,
+            lw=0.9,
+            ls=":",
+        )
+    return [float(row.bd_rate) for row in drawn]
 
 
 def _to_doublings(percent: NDArray[np.float64]) -> NDArray[np.float64]:

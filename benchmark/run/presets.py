@@ -23,10 +23,11 @@ class Preset:
 
 PRESETS: Mapping[str, Preset] = {
     "paper": Preset(
-        codecs=("vtm", "ncn", "ncn-lsm-ft"),
+        codecs=("vtm", "ncn", "ncn-lsm", "ncn-lsm-ft"),
         rates=tuple(f"vtm:qp{qp}" for qp in (22, 27, 32, 37, 42, 47)),
         ap="cityscapes",
     )
 }
-"""``paper``: the poster's comparison, as far as weights were published. The poster does not state
-VTM's quantisation parameters; these are those of the common test conditions and two more."""
+"""``paper``: the poster's comparison. The weights of ncn-lsm were not published and have to be
+trained. The poster does not state VTM's quantisation parameters; these are those of the common test
+conditions and two more."""

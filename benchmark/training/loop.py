@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from .ahead import Batches, ahead, readers_for
 from .checkpoint import load_checkpoint, save_checkpoint
 from .interruption import interruptions
 from .log import Log
@@ -69,14 +70,6 @@ class Trained:
     devices: int
     validation: Mapping[str, float]
     writes: bool
-
-
-class Batches(Protocol):
-    """Gives the arguments of the module for a step, from the step's number alone."""
-
-    def __getitem__(self, number: int) -> tuple[Tensor, Sequence[Any]]:
-        """Return images, N x 3 x H x W in [0, 1], and what is known of each, with ``to``."""
-        ...
 
 
 Validate = Callable[[nn.Module], Mapping[str, float]]
@@ -135,7 +128,7 @@ def train(
         KeyboardInterrupt: after SIGINT or SIGTERM, the checkpoint being written.
     """
     out.mkdir(parents=True, exist_ok=True)
-    state = _State(fabric, module, optimizers, schedule, largest_gradient, belongs_to)
+    state = State(fabric, module, optimizers, schedule, largest_gradient, belongs_to)
     state.resume(out / CHECKPOINT)
     log = Log(out / LOG, state.iteration) if fabric.is_global_zero else None
     saved = time.monotonic()
@@ -154,9 +147,10 @@ def train(
             disable=not fabric.is_global_zero,
         ) as progress,
     ):
-        while state.iteration < schedule.iterations:
-            number = state.iteration * fabric.world_size + fabric.global_rank
-            losses = state.step(*batches[number])
+        first = state.iteration * fabric.world_size + fabric.global_rank
+        numbers = range(first, schedule.iterations * fabric.world_size, fabric.world_size)
+        for batch in ahead(batches, numbers, readers_for(fabric.device.type)):
+            losses = state.step(*batch)
             progress.update()
             if log:
                 log.add(state.iteration, state.seconds, losses)
@@ -180,7 +174,7 @@ def train(
     )
 
 
-class _State:
+class State:
     """Module, average and optimizers after some steps."""
 
     def __init__(

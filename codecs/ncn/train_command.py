@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from benchmark.errors import UsageError
+from benchmark.errors import Problems
+
+if TYPE_CHECKING:
+    from benchmark.analysis import TrainingNetwork
+    from benchmark.datasets.dataset import Dataset
+
+    from .distortion import Distortion
+    from .training import CodecRecipe
 
 
 def add_options(parser: argparse.ArgumentParser, trained: str, backbone: str) -> None:
@@ -37,17 +47,27 @@ def add_options(parser: argparse.ArgumentParser, trained: str, backbone: str) ->
         "--start",
         type=Path,
         required=masked,
-        help="weights of the NCN to start from" + ("" if masked else " (default: from nothing)"),
+        metavar="FILE",
+        help="NCN to start from: weights.safetensors of a training, or a published *.pth.tar"
+        + ("" if masked else " (default: from nothing)"),
     )
     if masked:
         parser.add_argument(
-            "--mask", type=Path, help="weights of LSMnet to start from (default: from nothing)"
+            "--mask",
+            type=Path,
+            metavar="FILE",
+            help="LSMnet's convolution to start from: weights.safetensors of a training, or a "
+            "published *.pth.tar with an LSMnet (default: from nothing)",
         )
         parser.add_argument(
             "--backbone",
             default=backbone,
+            required=not backbone,
             help="of LSMnet: miniscapes or weights:PATH for the features of an analysis network; "
-            f"resnet50, vgg16, efficientnet-lite0 for networks trained on ImageNet ({backbone})",
+            "detectron2:PATH for the ResNet-50 of a Detectron2 checkpoint with red first, as the "
+            "paper's authors trained theirs, detectron2-bgr:PATH with blue first, as Detectron2 "
+            "trained it; resnet50, vgg16, efficientnet-lite0 for networks trained on ImageNet"
+            + (f" ({backbone})" if backbone else ""),
         )
     else:
         parser.set_defaults(mask=None, backbone="")
@@ -60,7 +80,8 @@ def add_options(parser: argparse.ArgumentParser, trained: str, backbone: str) ->
     parser.add_argument(
         "--analysis",
         default="miniscapes",
-        help="network that trains and validates: miniscapes (default) or weights:PATH",
+        help="network that trains and validates: miniscapes (default), weights:PATH, or "
+        "detectron2:PATH, which trains on images of the size that it judges, 2048x1024",
     )
     parser.add_argument("--channels", type=int, default=64, help="of the latent (64; paper: 192)")
     parser.add_argument("--iterations", type=int, default=4000, help="steps (4000)")
@@ -79,6 +100,12 @@ def add_options(parser: argparse.ArgumentParser, trained: str, backbone: str) ->
         metavar="WIDTHxHEIGHT",
         help="part of each image that is trained on (default: all of it)",
     )
+    parser.add_argument(
+        "--plan",
+        action="store_true",
+        help="take a few steps, say how long all of them will take and how much memory, and write "
+        "nothing",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--float32", action="store_true", help="do not compute in bfloat16")
     parser.add_argument(
@@ -94,27 +121,82 @@ def add_options(parser: argparse.ArgumentParser, trained: str, backbone: str) ->
     )
 
 
-def train(options: argparse.Namespace, trained: str) -> Path:
-    """Trains as `add_options` says; the path of the weights.
+def train(options: argparse.Namespace, trained: str) -> Path | None:
+    """Train as `add_options` says; return the path of the weights, None after ``--plan``.
 
     Raises:
-        UsageError: if options, files and data sets do not go together.
+        UsageError: if options, files and data sets do not go together, with all that does not.
     """
     import torch
 
-    from benchmark.analysis import open_mask_rcnn
-    from benchmark.datasets import open_training_split
-
-    from .distortion import distortion, loss_weights
-    from .training import CodecRecipe, train_codec
+    from .distortion import distortion
+    from .training import build, plan_training, train_codec
     from .validation import validation
+
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    problems = Problems()
+    asked = _opened(options, trained, problems)
+    if problems and asked.training:  # all that is wrong is told, not the first only
+        with problems.noted():
+            build(asked.training, asked.recipe, options.start, options.mask)
+    problems.refuse()
+    assert asked.training and asked.judged
+
+    def measured(device: torch.device) -> Distortion:
+        return distortion(asked.losses, asked.network and asked.network.to(device))
+
+    if options.plan:
+        plan = plan_training(
+            asked.training,
+            asked.recipe,
+            measured,
+            start=options.start,
+            mask=options.mask,
+            device=options.device,
+        )
+        print(plan.text())
+        return None
+    return train_codec(
+        asked.training,
+        options.out,
+        asked.recipe,
+        measured,
+        start=options.start,
+        mask=options.mask,
+        validate=validation(options.analysis, asked.judged, options.validation_images),
+        validate_every=options.validate_every,
+        device=options.device,
+        devices=options.devices,
+    )
+
+
+@dataclass
+class _Asked:
+    """What a training needs, opened as far as it could be."""
+
+    recipe: CodecRecipe
+    losses: Sequence[str] = ()
+    training: Dataset | None = None
+    judged: Dataset | None = None
+    network: TrainingNetwork | None = None
+
+
+def _opened(options: argparse.Namespace, trained: str, problems: Problems) -> _Asked:
+    """Open what the options name, and note what is wrong with it."""
+    from benchmark.analysis import open_training_network
+    from benchmark.datasets import open_training_split
+    from benchmark.run.device import choose_device
+
+    from .distortion import loss_weights
+    from .training import CodecRecipe
 
     for name in ("scenes", "channels", "iterations", "batch", "devices", "rate_weight"):
         if not getattr(options, name) > 0:
             option = "lambda" if name == "rate_weight" else name
-            raise UsageError(f"--{option} {getattr(options, name)}: a number above 0 is needed")
-    if options.threads:
-        torch.set_num_threads(options.threads)
+            problems.add(f"--{option} {getattr(options, name)}: a number above 0 is needed")
+    with problems.noted():
+        choose_device(options.device)
     recipe = CodecRecipe(
         trained=trained,
         loss=options.loss,
@@ -129,21 +211,51 @@ def train(options: argparse.Namespace, trained: str) -> Path:
         bfloat16=not options.float32,
         seed=options.seed,
     )
-    losses = tuple(loss_weights(recipe.loss))
-    network = open_mask_rcnn(options.analysis)
-    training, judged = open_training_split(options.dataset, options.scenes)
-    return train_codec(
-        training,
-        options.out,
-        recipe,
-        lambda device: distortion(losses, network.to(device)),
-        start=options.start,
-        mask=options.mask,
-        validate=validation(options.analysis, judged, options.validation_images),
-        validate_every=options.validate_every,
-        device=options.device,
-        devices=options.devices,
-    )
+    asked = _Asked(recipe)
+    with problems.noted():
+        asked.losses = tuple(loss_weights(options.loss))
+    with problems.noted():
+        asked.training, asked.judged = open_training_split(options.dataset, options.scenes)
+    with problems.noted():
+        if {"feature", "task"} & set(asked.losses):
+            with_labels = asked.training is not None and "task" in asked.losses
+            categories = asked.training.categories if asked.training and with_labels else ()
+            asked.network = open_training_network(options.analysis, categories)
+    if asked.training:
+        with problems.noted():
+            _check_sizes(asked.training, options, asked.network)
+    return asked
+
+
+def _check_sizes(
+    dataset: Dataset, options: argparse.Namespace, network: TrainingNetwork | None
+) -> None:
+    """Refuse crops that are larger than an image, and images that the network sees resized.
+
+    Raises:
+        UsageError: naming the first image that does not fit.
+    """
+    from benchmark.datasets.image_file import shown_size
+
+    problems = Problems()
+    crop_height, crop_width = options.crop or (0, 0)
+    for picture in dataset.pictures:
+        height, width = size = shown_size(picture.path)
+        if crop_height > height or crop_width > width:
+            problems.add(
+                f"--crop {crop_width}x{crop_height} is larger than {picture.path}, which is "
+                f"{width} x {height}"
+            )
+        elif network and network.seen_size(size) != size:
+            seen = network.seen_size(size)
+            problems.add(
+                f"{options.analysis} judges {picture.path}, which is {width} x {height}, resized "
+                f"to {seen[1]} x {seen[0]}, but its losses are of images as they are: use images "
+                "of that size, or another --analysis"
+            )
+        if problems:
+            break
+    problems.refuse()
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,22 +11,23 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmark.analysis.mask_rcnn.targets import Objects
-from benchmark.analysis.mask_rcnn.training_batches import Augmentation, Batches
+from benchmark.analysis.targets import Objects
+from benchmark.analysis.training_batches import Augmentation, Batches
 from benchmark.datasets.dataset import Dataset
-from benchmark.errors import UsageError
+from benchmark.errors import Problems, UsageError
 from benchmark.image import Image
 from benchmark.training.loop import WEIGHTS, Schedule, Trained, open_fabric, train
+from benchmark.training.plan import TrainingPlan, plan
 
 from .backbones import open_backbone
 from .distortion import Distortion, loss_weights, total
 from .initialization import initialize
 from .layers import pad
-from .lsmnet import LSMnet
+from .lsmnet import Backbone, LSMnet
 from .muon import Muon
 from .network import NCN, Coded
 from .validation import Validate
-from .weights_file import Description, Weights, load_weights, save_weights
+from .weights_file import IDENTITY, Description, Weights, load_weights, save_weights
 
 _LARGEST_GRADIENT = 1.0
 _FIRST_IMAGES = 8
@@ -160,36 +161,74 @@ def train_codec(
     return out / WEIGHTS
 
 
+def plan_training(
+    dataset: Dataset,
+    recipe: CodecRecipe,
+    distortion: Callable[[torch.device], Distortion],
+    *,
+    start: Path | None = None,
+    mask: Path | None = None,
+    device: str = "cpu",
+) -> TrainingPlan:
+    """Return what `train_codec` with the same arguments will take, on one device.
+
+    Raises:
+        UsageError: if recipe, data set and starting weights do not go together.
+    """
+    model = build(dataset, recipe, start, mask)
+    fabric = open_fabric(device, 1, recipe.bfloat16)
+    return plan(
+        fabric,
+        _Training(model, distortion(fabric.device), recipe),
+        _optimizers(model, recipe),
+        _batches(dataset, recipe, recipe.batch),
+        recipe,
+        largest_gradient=_LARGEST_GRADIENT,
+    )
+
+
 def build(dataset: Dataset, recipe: CodecRecipe, start: Path | None, mask: Path | None) -> Model:
     """Build the model that a training starts from; refuse what does not go together.
 
     Raises:
-        UsageError: with what does not, and what to do.
+        UsageError: with all that does not, a line each, and what to do.
     """
-    if not dataset.pictures:
-        raise UsageError(f"{dataset.name} has no images to train on")
-    if "task" in loss_weights(recipe.loss) and not dataset.categories:
-        raise UsageError(
-            f"{dataset.name} has no annotations, which the loss 'task' needs: use 'feature' or "
-            "'hvs', or another data set"
-        )
     masked = recipe.trained != "ncn"
+    problems = Problems()
+    if not dataset.pictures:
+        problems.add(f"{dataset.name} has no images to train on")
+    with problems.noted():
+        if "task" in loss_weights(recipe.loss) and not dataset.categories:
+            problems.add(
+                f"{dataset.name} has no annotations, which the loss 'task' needs: use 'feature' or "
+                "'hvs', or another data set"
+            )
     if masked and start is None:
-        raise UsageError(f"{recipe.trained} needs a trained NCN to start from: give --start")
+        problems.add(f"{recipe.trained} needs a trained NCN to start from: give --start")
     if masked != bool(recipe.backbone):
         what = "needs" if masked else "has no LSMnet and takes no"
-        raise UsageError(f"{recipe.trained} {what} --backbone")
+        problems.add(f"{recipe.trained} {what} --backbone")
     if mask is not None and not masked:
-        raise UsageError("ncn has no LSMnet and takes no --mask")
+        problems.add("ncn has no LSMnet and takes no --mask")
+    network = backbone = stored = None
+    with problems.noted():
+        network = None if start is None else _network(start, recipe)
+    with problems.noted():
+        backbone = open_backbone(recipe.backbone) if masked and recipe.backbone else None
+    with problems.noted():
+        stored = load_weights(mask) if masked and mask is not None else None
+    if mask is not None and stored is not None:
+        for problem in _unfit(mask, stored, recipe, backbone):
+            problems.add(problem)
+    problems.refuse()
     torch.manual_seed(recipe.seed)
-    network = NCN(recipe.channels) if start is None else _network(start, recipe)
-    lsmnet = None
-    if masked:
-        lsmnet = LSMnet(open_backbone(recipe.backbone), recipe.channels)
-        if mask is not None:
-            lsmnet.to_alpha = _to_alpha(mask, recipe, lsmnet)
+    untrained = network is None
+    network = network or NCN(recipe.channels)
+    lsmnet = LSMnet(backbone, recipe.channels) if backbone else None
+    if lsmnet and stored and stored.to_alpha:
+        lsmnet.to_alpha = stored.to_alpha
     model = Model(network, lsmnet)
-    if start is None:
+    if untrained:
         initialize(network, pad(_batches(dataset, recipe, _FIRST_IMAGES)[0][0]))
     if recipe.trained == "ncn-lsm":
         network.requires_grad_(False)
@@ -207,18 +246,27 @@ def _network(path: Path, recipe: CodecRecipe) -> NCN:
     return network
 
 
-def _to_alpha(path: Path, recipe: CodecRecipe, lsmnet: LSMnet) -> nn.Conv2d:
-    stored = load_weights(path)
+def _unfit(
+    path: Path, stored: Weights, recipe: CodecRecipe, backbone: Backbone | None
+) -> Iterator[str]:
+    """Why a convolution cannot be trained further, if it cannot."""
     if stored.to_alpha is None:
-        raise UsageError(f"{path} holds no LSMnet: give the weights of an ncn-lsm as --mask")
-    if stored.description.backbone != recipe.backbone:
-        raise UsageError(
-            f"{path} was trained on the backbone {stored.description.backbone} and not on "
-            f"{recipe.backbone}: change --backbone"
+        yield f"{path} holds no LSMnet: give the weights of an ncn-lsm as --mask"
+        return
+    if stored.to_alpha.out_channels != recipe.channels:
+        yield f"{path} does not fit {recipe.channels} channels: change --channels"
+    if backbone is None:
+        return
+    trained_on = stored.description.training.get(IDENTITY)
+    name = stored.description.backbone
+    if stored.backbone is not None:
+        trained_on, name = stored.backbone.identity, "its own ResNet-50 (red first)"
+    # files of before the identity was noted have the name alone
+    if backbone.identity != trained_on if trained_on else name != recipe.backbone:
+        yield (
+            f"{path} was trained on the backbone {name} and not on {recipe.backbone}: change "
+            "--backbone"
         )
-    if stored.to_alpha.weight.shape != lsmnet.to_alpha.weight.shape:
-        raise UsageError(f"{path} does not fit {recipe.channels} channels: change --channels")
-    return stored.to_alpha
 
 
 def _hash(path: Path | None) -> str:
@@ -253,7 +301,9 @@ def _weights(
     """The average, and what its file says of itself."""
     assert isinstance(trained.average, _Training)
     model = trained.average.model
+    backbone = {IDENTITY: model.lsmnet.backbone.identity} if model.lsmnet else {}
     training: dict[str, Any] = {
+        **backbone,
         "dataset": dataset.name,
         "images": len(dataset.pictures),
         "recipe": asdict(recipe),

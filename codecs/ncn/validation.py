@@ -7,11 +7,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from benchmark.analysis import open_analysis, open_mask_rcnn
-from benchmark.analysis.mask_rcnn.network import MaskRcnn
-from benchmark.analysis.mask_rcnn.targets import Objects
-from benchmark.analysis.mask_rcnn.training_batches import Augmentation, Batches
+from benchmark.analysis import TrainingNetwork, open_analysis, open_training_network
+from benchmark.analysis.targets import Objects
+from benchmark.analysis.training_batches import Augmentation, Batches
 from benchmark.datasets.dataset import Dataset, read_image
+from benchmark.errors import UsageError
 from benchmark.image import Image
 from benchmark.metrics.average_precision import GroundTruth
 from benchmark.metrics.image_quality import psnr
@@ -24,9 +24,9 @@ def validation(analysis: str, dataset: Dataset, most: int) -> Validate | None:
     """Return a function that measures a codec on validation images.
 
     It gives the estimated rate (``validation_bpp``, bits per pixel), the mean PSNR (``psnr``, dB),
-    and, where there are annotations, wAP (``wap``, percent) and the ``gap``: the task loss of the
-    decoded images minus that of the originals. While the gap is larger than lambda R, it is the
-    training (or the network) that limits the codec, not the rate.
+    and, where there are annotations, wAP (``wap``, percent) and, where the network offers losses,
+    the ``gap``: the task loss of the decoded images minus that of the originals. While the gap is
+    larger than lambda R, it is the training (or the network) that limits the codec, not the rate.
 
     Args:
         analysis: spec of the judging analysis network.
@@ -38,7 +38,7 @@ def validation(analysis: str, dataset: Dataset, most: int) -> Validate | None:
         return None
     network = open_analysis(analysis)
     truth = GroundTruth(dataset, pictures) if dataset.categories else None
-    losses = _TaskLosses(open_mask_rcnn(analysis), dataset) if truth else None
+    losses = _task_losses(analysis, dataset) if truth else None
 
     def validate(code: Callable[[Image], tuple[Image, float]]) -> dict[str, float]:
         bpp, decibel, gap, found = 0.0, 0.0, 0.0, {}
@@ -47,22 +47,31 @@ def validation(analysis: str, dataset: Dataset, most: int) -> Validate | None:
             decoded, bits = code(image)
             bpp += bits / (image.shape[0] * image.shape[1]) / len(pictures)
             decibel += psnr(image, decoded) / len(pictures)
-            if truth and losses:
+            if truth:
                 found[picture.id] = network.detect([decoded])[0]
+            if losses:
                 gap += losses.gap(number, decoded) / len(pictures)
         measured = {"validation_bpp": round(bpp, 5), "psnr": round(decibel, 3)}
         if truth:
             measured["wap"] = round(truth.average_precision(found).wap, 3)
+        if losses:
             measured["gap"] = round(gap, 4)
         return measured
 
     return validate
 
 
+def _task_losses(analysis: str, dataset: Dataset) -> _TaskLosses | None:
+    try:
+        return _TaskLosses(open_training_network(analysis, dataset.categories), dataset)
+    except UsageError:  # the codec is trained for people, or for features of other classes
+        return None
+
+
 class _TaskLosses:
     """The task loss of decoded images beside that of their originals."""
 
-    def __init__(self, network: MaskRcnn, dataset: Dataset) -> None:
+    def __init__(self, network: TrainingNetwork, dataset: Dataset) -> None:
         self._network = network
         self._batches = Batches(dataset, 1, 0, Augmentation())
         self._of_originals: dict[int, float] = {}

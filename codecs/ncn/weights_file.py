@@ -1,8 +1,9 @@
-"""The codecs' weights as files: an NCN, an LSMnet's 1x1 convolution, or both."""
+"""The codecs' weights as files: an NCN, an LSMnet's 1x1 convolution, or both; own or published."""
 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,11 +15,14 @@ from benchmark.errors import UsageError
 from benchmark.system.tensors import load_tensors, save_tensors
 
 from .backbones import open_backbone
-from .lsmnet import LSMnet
+from .lsmnet import Backbone, Detectron2ResNet50, LSMnet
 from .network import NCN
+from .published import load_published
 
 _KIND = "benchmark NCN"
 _NETWORK, _MASK = "network.", "mask."
+IDENTITY = "backbone's identity"
+"""Where a description of training says which weights its backbone had."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,8 @@ class Description:
     Attributes:
         channels: those of the latent y.
         rate_weight: lambda of the training loss; it names the rate point.
-        backbone: what LSMnet's convolution stands on (`open_backbone`); empty without one.
+        backbone: what LSMnet's convolution stands on (`open_backbone`); empty without one, and
+            for a published LSMnet, whose file holds its backbone.
         training: how it was trained, for the reader; what JSON can hold.
     """
 
@@ -45,11 +50,13 @@ class Weights:
     Attributes:
         network: the NCN, in evaluation mode; None where only LSMnet was trained.
         to_alpha: LSMnet's 1x1 convolution; None without one.
+        backbone: what the convolution stands on, where the file holds it.
     """
 
     network: NCN | None
     to_alpha: nn.Conv2d | None
     description: Description
+    backbone: Detectron2ResNet50 | None = None
 
 
 def save_weights(path: Path, weights: Weights) -> None:
@@ -61,12 +68,25 @@ def save_weights(path: Path, weights: Weights) -> None:
     save_tensors(path, _KIND, tensors, asdict(weights.description))
 
 
+def is_published(path: Path) -> bool:
+    """Return whether a file is named as the published checkpoints are, ``*.pth.tar``."""
+    return path.name.endswith(".pth.tar")
+
+
 def load_weights(path: Path) -> Weights:
-    """What `save_weights` wrote, in float32.
+    """What `save_weights` wrote, in float32, or what a published checkpoint holds.
 
     Raises:
         UsageError: if the file is missing or holds anything else.
     """
+    if is_published(path):
+        published, lsmnet = load_published(path)
+        return Weights(
+            published,
+            lsmnet.to_alpha if lsmnet else None,
+            Description(published.channels, math.nan, "", {}),
+            lsmnet.backbone if lsmnet else None,  # type: ignore[arg-type]
+        )
     tensors, stored = load_tensors(path, _KIND)
     parts = {
         prefix: {
@@ -111,16 +131,30 @@ def load_ncn(path: Path, decoder: Path) -> tuple[NCN, LSMnet | None]:
         return network, None
     if decoder != path and weights.description.training.get("start") != _hash(decoder):
         raise UsageError(f"{path} was trained on another NCN than {decoder}: train it again")
-    lsmnet = LSMnet(open_backbone(weights.description.backbone), network.channels)
+    lsmnet = LSMnet(weights.backbone or _backbone(path, weights), network.channels)
     if lsmnet.to_alpha.weight.shape != weights.to_alpha.weight.shape:
         raise UsageError(f"{path} does not fit {decoder} and its backbone")
     lsmnet.to_alpha = weights.to_alpha
     return network, lsmnet.eval()
 
 
+def _backbone(path: Path, weights: Weights) -> Backbone:
+    """The backbone that weights were trained on.
+
+    Raises:
+        UsageError: if it cannot be had, or has other weights now.
+    """
+    spec, trained_on = weights.description.backbone, weights.description.training.get(IDENTITY)
+    backbone = open_backbone(spec)
+    if trained_on not in (None, backbone.identity):
+        raise UsageError(f"{path} was trained on another backbone than {spec} is now")
+    return backbone
+
+
 def backbones_of(paths: Iterable[Path]) -> dict[str, str]:
     """The backbones that weights files stand on, and what identifies their weights."""
-    specs = {load_weights(path).description.backbone for path in paths} - {""}
+    own = (path for path in paths if not is_published(path))
+    specs = {load_weights(path).description.backbone for path in own} - {""}
     return {f"backbone {spec}": open_backbone(spec).identity for spec in sorted(specs)}
 
 

@@ -12,7 +12,7 @@ from pycocotools import mask as coco_mask
 from torch import nn
 from torchvision.models.detection import maskrcnn_resnet50_fpn
 
-from benchmark.analysis import open_analysis, open_mask_rcnn
+from benchmark.analysis import open_analysis, open_training_network
 from benchmark.analysis.labels import LABEL_ID_OF_COCO_ID
 from benchmark.analysis.torchvision import TorchvisionAnalysis, untrained
 from benchmark.errors import UsageError
@@ -124,6 +124,6 @@ def test_name_without_its_path_is_refused() -> None:
         open_analysis("torchvision:")
 
 
-def test_codecs_are_not_trained_with_it() -> None:
-    with pytest.raises(UsageError, match=r"codecs cannot be trained with .* 'torchvision'"):
-        open_mask_rcnn("torchvision")
+def test_codecs_are_not_trained_with_it(weights: Path) -> None:
+    with pytest.raises(UsageError, match=r"codecs cannot be trained with .* 'torchvision:"):
+        open_training_network(f"torchvision:{weights}", ())

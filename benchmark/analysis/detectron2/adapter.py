@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -22,16 +23,15 @@ from benchmark.analysis.detectron2.heads import (
     clipped,
     not_empty,
 )
-from benchmark.analysis.detectron2.network import Detectron2MaskRcnn
+from benchmark.analysis.detectron2.network import LONG_SIDE, SHORT_SIDE, Detectron2MaskRcnn
 from benchmark.analysis.labels import LABEL_ID_OF_COCO_ID
 from benchmark.analysis.mask_rcnn.heads import Found
 from benchmark.datasets.cityscapes import CATEGORIES
+from benchmark.datasets.dataset import Category
 from benchmark.errors import UsageError
 from benchmark.image import Image
 from benchmark.system.files import read_file
 
-_SHORT_SIDE = 1024
-_LONG_SIDE = 2048
 _MASK_THRESHOLD = 0.5
 _COCO_CLASSES = 80
 _CLASSIFIER = "roi_heads.box_predictor.cls_score.weight"
@@ -56,7 +56,8 @@ class Detectron2Analysis(AnalysisNetwork):
         """A network that is ready.
 
         Args:
-            network: in evaluation mode, on the device where it is to compute.
+            network: in evaluation mode, on the device where it is to compute; it holds the
+                threshold and the number of detections.
             label_ids: Cityscapes' label id of the network's classes, from 1; others are dropped.
             name: what to call it.
             weights_hash: of the file with its weights.
@@ -65,9 +66,49 @@ class Detectron2Analysis(AnalysisNetwork):
         self.network = network
         self._label_ids = dict(label_ids)
         self._weights_hash = weights_hash
+        names = {category.id: category.name for category in CATEGORIES}
+        self.categories = tuple(Category(its, names[its]) for its in self._label_ids.values())
 
     @classmethod
-    def load(cls, path: Path, *, device: str = "cpu") -> Detectron2Analysis:
+    def open(cls, where: str, device: str) -> Detectron2Analysis:
+        """Return the network that ``detectron2:WHERE`` asks for.
+
+        Args:
+            where: a checkpoint's path, perhaps with options behind it:
+                ``PATH,score_threshold=0.3,detections=200``. Detectron2's own settings are 0.05
+                and 100; the authors of the NCN detect with a threshold of 0.3.
+            device: where it computes, ``cpu`` or ``cuda``.
+
+        Raises:
+            UsageError: if an option is unknown or out of range, or as `load`.
+        """
+        path, *options = re.split(r",(?=\w+=)", where)
+        threshold, detections = SCORE_THRESHOLD, DETECTIONS
+        for option in options:
+            name, _, value = option.partition("=")
+            if name == "score_threshold" and _is_share(value):
+                threshold = float(value)
+            elif name == "detections" and value.isdecimal() and int(value) > 0:
+                detections = int(value)
+            else:
+                raise UsageError(
+                    f"detectron2:{where}: {option!r} is no option: there are score_threshold=T "
+                    f"with T from 0 to 1 ({SCORE_THRESHOLD}), and detections=N with N above 0 "
+                    f"({DETECTIONS})"
+                )
+        return cls.load(
+            Path(path).expanduser(), device=device, score_threshold=threshold, detections=detections
+        )
+
+    @classmethod
+    def load(
+        cls,
+        path: Path,
+        *,
+        device: str = "cpu",
+        score_threshold: float = SCORE_THRESHOLD,
+        detections: int = DETECTIONS,
+    ) -> Detectron2Analysis:
         """From a checkpoint, ``.pkl`` or ``.pth``, of a Mask R-CNN R50-FPN with 8 or 80 classes.
 
         Raises:
@@ -77,7 +118,7 @@ class Detectron2Analysis(AnalysisNetwork):
         tensors = read_checkpoint(content, path)
         classes = _classes(tensors, path)
         label_ids = _label_ids(classes, path)
-        network = Detectron2MaskRcnn(classes)
+        network = Detectron2MaskRcnn(classes, score_threshold, detections)
         _load_tensors(network, tensors, path)
         return cls(
             network.eval().requires_grad_(False).to(device),
@@ -93,17 +134,26 @@ class Detectron2Analysis(AnalysisNetwork):
         return {
             "name": self.name,
             "weights": self._weights_hash,
-            "size": f"{_SHORT_SIDE}, at most {_LONG_SIDE}",
-            "score_threshold": str(SCORE_THRESHOLD),
+            "size": f"{SHORT_SIDE}, at most {LONG_SIDE}",
+            "score_threshold": str(self.network.roi_heads.score_threshold),
             "nms_threshold": str(NMS_THRESHOLD),
-            "detections": str(DETECTIONS),
+            "detections": str(self.network.roi_heads.detections),
         }
+
+    def training_network(self) -> Detectron2MaskRcnn:
+        return self.network
+
+    def _resized(self, image: Image) -> Image:
+        """As Detectron2 does: 8 bits a value, bilinear, averaging where it gets smaller."""
+        height, width = self.network.seen_size((image.shape[0], image.shape[1]))
+        resample = PIL.Image.Resampling.BILINEAR
+        return np.array(PIL.Image.fromarray(image).resize((width, height), resample))
 
     @torch.inference_mode()
     def _detect(self, images: Sequence[Image]) -> list[list[Detection]]:
         """The objects in images of the same size."""
         size = (images[0].shape[0], images[0].shape[1])
-        resized = _tensor([_resized(image) for image in images])
+        resized = _tensor([self._resized(image) for image in images])
         scale = [size[1] / resized.shape[3], size[0] / resized.shape[2]]
         found = self.network(resized.to(self.network.device))
         return [self._detections(its, scale, size) for its in found]
@@ -127,18 +177,8 @@ class Detectron2Analysis(AnalysisNetwork):
         return detections
 
 
-def _resized(image: Image) -> Image:
-    """As Detectron2 does: 8 bits a value, bilinear, averaging where it gets smaller."""
-    height, width = image.shape[:2]
-    scale = _SHORT_SIDE / min(height, width)
-    sides = np.array([height, width]) * scale
-    # Detectron2's rounding: the short side exactly, then both shrunk again if need be
-    sides[0 if height < width else 1] = _SHORT_SIDE
-    if sides.max() > _LONG_SIDE:
-        sides *= _LONG_SIDE / sides.max()
-    new_height, new_width = (int(side + 0.5) for side in sides)
-    resample = PIL.Image.Resampling.BILINEAR
-    return np.array(PIL.Image.fromarray(image).resize((new_width, new_height), resample))
+def _is_share(text: str) -> bool:
+    return re.fullmatch(r"\d*\.?\d+", text) is not None and float(text) <= 1
 
 
 def _tensor(images: Sequence[Image]) -> Tensor:

@@ -63,6 +63,9 @@ class MaskRcnnAnalysis(AnalysisNetwork):
             "detections": str(DETECTIONS),
         }
 
+    def training_network(self) -> MaskRcnn:
+        return self.network.requires_grad_(False)
+
     @torch.inference_mode()
     def _detect(self, images: Sequence[Image]) -> list[list[Detection]]:
         """The objects in images of the same size."""

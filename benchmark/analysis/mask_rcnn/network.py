@@ -21,7 +21,7 @@ from torchvision.models.resnet import BasicBlock
 from torchvision.ops.feature_pyramid_network import FeaturePyramidNetwork, LastLevelMaxPool
 
 from benchmark.analysis.mask_rcnn.heads import Found, heads, proposal_network
-from benchmark.analysis.mask_rcnn.targets import Objects
+from benchmark.analysis.targets import Objects
 
 WIDTH = 32
 """Channels of the first stage; a ResNet-18 has 64."""
@@ -134,6 +134,10 @@ class MaskRcnn(nn.Module):
             "proposal": rpn_losses["loss_rpn_box_reg"],
             **losses,
         }
+
+    def seen_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Return the height and width at which an image is judged: those that it has."""
+        return size
 
     def forward(self, images: Tensor) -> list[Found]:
         """The objects in images (N x 3 x H x W, RGB in [0, 1]), by falling score."""

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from benchmark.analysis.analysis_network import AnalysisNetwork
 from benchmark.analysis.mask_rcnn.adapter import MaskRcnnAnalysis
 from benchmark.analysis.mask_rcnn.network import WIDTH, MaskRcnn
-from benchmark.analysis.mask_rcnn.targets import Objects
-from benchmark.analysis.mask_rcnn.training_batches import Augmentation, Batches
 from benchmark.analysis.mask_rcnn.weights_file import Description, save_weights
+from benchmark.analysis.targets import Objects
+from benchmark.analysis.training_batches import Augmentation, Batches
 from benchmark.datasets.dataset import Dataset
 from benchmark.errors import UsageError
 from benchmark.training.loop import WEIGHTS, Schedule, open_fabric, train

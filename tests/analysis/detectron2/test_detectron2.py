@@ -9,71 +9,29 @@ import struct
 import subprocess
 import tracemalloc
 from collections import OrderedDict
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import PIL.Image
 import pytest
 import torch
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
+from seeded_detectron2 import CLASSIFIER, Arrays, blurred_noise, pickled, seeded_weights
 
-from benchmark.analysis import open_analysis, open_mask_rcnn
+from benchmark.analysis import open_analysis, open_training_network
 from benchmark.analysis.analysis_network import Detection
 from benchmark.analysis.detectron2.adapter import (
     Detectron2Analysis,
     _label_ids,
     _load_tensors,
-    _resized,
 )
 from benchmark.analysis.detectron2.checkpoint import read_checkpoint
 from benchmark.analysis.detectron2.heads import _best_detections
 from benchmark.analysis.detectron2.network import Detectron2MaskRcnn
+from benchmark.datasets.cityscapes import CATEGORIES
 from benchmark.errors import UsageError
 
-Arrays = dict[str, NDArray[np.float32]]
-
 PICKLE = Path("some.pkl")
-CLASSIFIER = "roi_heads.box_predictor.cls_score."
-BIASES = (-1.6, -0.1, -6.1, 5.0, 2.4, 1.9, -1.0, 1.2, 4.0)  # all classes are found with these
-
-
-def seeded_weights() -> Arrays:
-    """Weights with which the network finds objects of all classes, surely and less surely."""
-    rng = np.random.default_rng(0)
-    shapes = {name: tuple(v.shape) for name, v in Detectron2MaskRcnn(8).state_dict().items()}
-    return {name: _seeded(name, shapes[name], rng) for name in sorted(shapes)}
-
-
-def _seeded(name: str, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float32]:
-    drawn = rng.standard_normal(shape, dtype=np.float32)
-    if name == CLASSIFIER + "bias":
-        return np.array(BIASES, np.float32)
-    if name.endswith("running_var"):
-        return 1 + np.float32(0.3) * np.abs(drawn)
-    if name.endswith("norm.weight"):
-        return np.float32(0.4 if "conv3" in name or "shortcut" in name else 1) * (
-            1 + np.float32(0.1) * drawn
-        )
-    if len(shape) == 1:
-        return np.float32(0.1) * drawn
-    axes = (0,) if "deconv" in name else tuple(range(1, len(shape)))
-    inputs = np.prod([shape[axis] for axis in axes])
-    gains = {"stem": 1 / 60, CLASSIFIER: 5, "mask_head.predictor": 3}
-    gain = next((value for part, value in gains.items() if part in name), 1)
-    # features are mostly positive: without the mean they all would look alike
-    return np.float32(gain * np.sqrt(2 / inputs)) * (drawn - drawn.mean(axes, keepdims=True))
-
-
-def blurred_noise(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
-    coarse = np.random.default_rng(seed).integers(0, 256, (height // 16, width // 16, 3), np.uint8)
-    resample = PIL.Image.Resampling.BICUBIC
-    return np.array(PIL.Image.fromarray(coarse).resize((width, height), resample))
-
-
-def pickled(model: Mapping[str, object], protocol: int = 4) -> bytes:
-    return pickle.dumps({"model": model, "__author__": "a test"}, protocol)
 
 
 @pytest.fixture(scope="module")
@@ -216,10 +174,11 @@ def test_network_that_sees_nothing_finds_nothing(weights: Arrays) -> None:
     ],
 )
 def test_images_are_resized_as_detectron2_does(
-    size: tuple[int, int], resized: tuple[int, int]
+    analysis: Detectron2Analysis, size: tuple[int, int], resized: tuple[int, int]
 ) -> None:
     # the sizes are those of Detectron2's ResizeShortestEdge.get_output_shape
-    assert _resized(np.zeros((*size, 3), np.uint8)).shape == (*resized, 3)
+    assert analysis.network.seen_size(size) == resized
+    assert analysis._resized(np.zeros((*size, 3), np.uint8)).shape == (*resized, 3)
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
@@ -464,6 +423,29 @@ def test_file_with_another_ending_is_refused(tmp_path: Path) -> None:
         open_analysis(f"detectron2:{tmp_path / 'weights.bin'}")
 
 
-def test_codecs_are_not_trained_with_it() -> None:
-    with pytest.raises(UsageError, match=r"codecs cannot be trained with .* 'detectron2:some.pkl'"):
-        open_mask_rcnn("detectron2:some.pkl")
+def test_threshold_and_number_of_detections_are_options(
+    analysis: Detectron2Analysis, weights: Arrays, tmp_path: Path
+) -> None:
+    (tmp_path / "a,b.pkl").write_bytes(pickled(weights))
+    spec = f"detectron2:{tmp_path}/a,b.pkl"
+    few = open_analysis(f"{spec},score_threshold=0.9,detections=40")
+    image = blurred_noise(48, 1024, 1)
+    (found,), (all_found,) = few.detect([image]), analysis.detect([image])
+    assert len(all_found) == 100
+    assert [its.score for its in found] == [its.score for its in all_found if its.score > 0.9][:40]
+    changed = {key for key, value in few.identity().items() if value != analysis.identity()[key]}
+    assert changed == {"name", "score_threshold", "detections"}
+    for option in ("score_threshold=2", "score_threshold=-1", "detections=0", "nms=0.5"):
+        with pytest.raises(UsageError, match=f"'{option}' is no option: there are score_threshold"):
+            open_analysis(f"{spec},{option}")
+
+
+def test_codecs_are_trained_for_the_task_on_the_classes_of_the_network(
+    weights: Arrays, tmp_path: Path
+) -> None:
+    (tmp_path / "seeded.pkl").write_bytes(pickled(weights))
+    spec = f"detectron2:{tmp_path / 'seeded.pkl'}"
+    assert isinstance(open_training_network(spec, CATEGORIES), Detectron2MaskRcnn)
+    assert isinstance(open_training_network(spec, ()), Detectron2MaskRcnn)
+    with pytest.raises(UsageError, match=r"its classes are person, rider, .* use --loss feature"):
+        open_training_network(spec, CATEGORIES[:3])

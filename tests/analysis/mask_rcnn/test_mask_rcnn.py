@@ -15,9 +15,9 @@ from benchmark.analysis.mask_rcnn.adapter import MaskRcnnAnalysis
 from benchmark.analysis.mask_rcnn.heads import DETECTIONS, SCORE_THRESHOLD, _covered
 from benchmark.analysis.mask_rcnn.network import MaskRcnn
 from benchmark.analysis.mask_rcnn.pooling import PyramidPool
-from benchmark.analysis.mask_rcnn.targets import Objects
 from benchmark.analysis.mask_rcnn.weights_file import Description, load_weights, save_weights
 from benchmark.analysis.masks import encode_mask, paste_mask
+from benchmark.analysis.targets import Objects
 from benchmark.datasets.cityscapes import CATEGORIES
 from benchmark.datasets.dataset import Dataset, Instance, read_image
 from benchmark.errors import UsageError

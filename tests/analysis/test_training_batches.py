@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from benchmark.analysis.mask_rcnn.training_batches import Augmentation, Batches
+from benchmark.analysis.training_batches import Augmentation, Batches
 from benchmark.datasets.dataset import Dataset, read_image
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from benchmark.analysis.mask_rcnn.targets import Objects, box_of
+from benchmark.analysis.targets import Objects, box_of
 from benchmark.datasets.dataset import Dataset, read_image
 from benchmark.image import Image
 
@@ -73,7 +73,8 @@ class Batches:
     def whole(self, index: int) -> tuple[Tensor, Objects]:
         """Return a picture of the data set as it is, 1 x 3 x H x W in [0, 1], and its objects."""
         example = self._example(index)
-        return _padded(example, example.image.shape[:2])
+        height, width = example.image.shape[:2]
+        return _padded(example, (height, width))
 
     def _at(self, position: int) -> int:
         """Index of the picture at a position of the endless, shuffled sequence."""
