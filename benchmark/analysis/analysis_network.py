@@ -6,13 +6,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.analysis.masks import decode_mask, encode_mask
+from benchmark.datasets.dataset import Category
 from benchmark.image import Image
+from benchmark.plugins import Kind
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from benchmark.analysis.mask_rcnn.targets import Objects
 
 
 @dataclass(frozen=True)
@@ -20,7 +27,7 @@ class Detection:
     """An object that the analysis network found in an image.
 
     Attributes:
-        category_id: its class, by the data set's ids (Cityscapes: label ids).
+        category_id: its class, by the network's ids; in a run folder, by the data set's.
         score: confidence, 0 to 1.
         box: x, y, width, height in pixels.
         size: height and width of the image in pixels.
@@ -95,21 +102,105 @@ class Detection:
 
 
 class AnalysisNetwork(ABC):
-    """Finds and segments objects; one network judges all codecs of a run."""
+    """Finds objects, and segments them if it can; one network judges all codecs of a run.
+
+    A network that finds boxes only (`Detection.counts` is None) judges by the average precision of
+    boxes. ``python -m benchmark check NAME:WHERE`` puts a network through all that is asked for
+    here.
+
+    Attributes:
+        name: what it is asked for by; an object may have a longer one, such as its file's.
+        where: what follows the colon of ``--analysis NAME:WHERE``: empty for nothing, ``FILE`` for
+            something that must, ``[FILE]`` for something that may.
+        categories: the classes that it detects, with its own ids, which `Detection.category_id`
+            holds. They meet the data set's by their names (`benchmark.analysis.labels`).
+    """
 
     name: str
+    where: ClassVar[str] = ""
+    categories: Sequence[Category]
+
+    @classmethod
+    @abstractmethod
+    def open(cls, where: str, device: str) -> AnalysisNetwork:
+        """Return the network that ``NAME:WHERE`` asks for.
+
+        Args:
+            where: what follows the colon.
+            device: where it computes, ``cpu`` or ``cuda``.
+
+        Raises:
+            UsageError: if its weights are missing or unreadable.
+        """
 
     @abstractmethod
     def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
-        """The objects found in each of the images, by falling score.
+        """Return the objects found in each of the images, by falling score.
 
-        Images of the same size that follow one another are computed as one batch: as many as the
+        Images are uint8, H x W x 3, RGB, and may have any size. The same images give the same
+        detections again. Images of the same size that follow one another are computed as one batch: as many as the
         device has memory for.
         """
 
     @abstractmethod
     def identity(self) -> dict[str, str]:
-        """All that changes the detections: the hash of the weights, the thresholds."""
+        """Return all that changes the detections: the hash of the weights, the thresholds."""
+
+
+class TrainingNetwork(Protocol):
+    """The fixed weights of an analysis network, in a form that codecs can be trained with.
+
+    An ``nn.Module`` of which every output can be differentiated with respect to the images. Images
+    are N x 3 x H x W, RGB in [0, 1].
+    """
+
+    stride16_channels: int
+    """Channels of `stride16_features`."""
+
+    def to(self, device: Any) -> Self:
+        """Move the weights to a device."""
+        ...
+
+    def stride16_features(self, images: Tensor) -> Tensor:
+        """Return what LSMnet stands on: N x `stride16_channels` x H/16 x W/16, rounded up."""
+        ...
+
+    def features(self, images: Tensor) -> Levels:
+        """Return the features whose distance is the feature loss."""
+        ...
+
+    def losses(self, features: Any, targets: Sequence[Objects]) -> Mapping[str, Tensor]:
+        """Return the task loss as scalars whose sum it is.
+
+        Args:
+            features: what `features` returned for N images.
+            targets: the objects of each image; label n stands for the n-th of the network's
+                categories.
+        """
+        ...
+
+
+class Levels(Protocol):
+    """The features of N images."""
+
+    @property
+    def levels(self) -> Sequence[Tensor]:
+        """The features by level, N x C x H/stride x W/stride each, the finest first."""
+        ...
+
+
+@runtime_checkable
+class TrainsCodecs(Protocol):
+    """What an analysis network that codecs can be trained with has beside `AnalysisNetwork`."""
+
+    def training_network(self) -> TrainingNetwork:
+        """Return the network with its weights fixed."""
+        ...
+
+
+NETWORKS: Kind[AnalysisNetwork] = Kind(
+    "analysis network", "benchmark.analysis", AnalysisNetwork
+)
 
 
 def batches(images: Sequence[Image]) -> Iterator[list[Image]]:

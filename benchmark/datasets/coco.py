@@ -35,6 +35,7 @@ class Coco(Dataset):
     """
 
     name = "coco"
+    where = "ANNOTATIONS:IMAGES"
 
     def __init__(self, annotations: Path, images: Path) -> None:
         """Reads the annotations and checks that each image is there.
@@ -70,6 +71,14 @@ class Coco(Dataset):
         self._sizes = {
             entry["id"]: (entry["height"], entry["width"]) for entry in content["images"]
         }
+
+    @classmethod
+    def open(cls, where: str) -> Dataset:
+        """Return the data set of a file (whose path holds no colon) and a folder."""
+        annotations, _, images = where.partition(":")
+        if not (annotations and images):
+            raise UsageError(f"'coco:{where}' is not of the form coco:ANNOTATIONS:IMAGES")
+        return cls(Path(annotations).expanduser(), Path(images).expanduser())
 
     def instances(self, picture: Picture) -> list[Instance]:
         """The annotated objects of an image, without those that have no pixel in it.

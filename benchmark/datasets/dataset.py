@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import PIL.Image
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from benchmark.errors import UsageError
 from benchmark.image import Image
+from benchmark.plugins import Kind
 
 
 @dataclass(frozen=True)
@@ -58,15 +60,29 @@ class Instance:
 class Dataset(ABC):
     """Images with their instances.
 
+    ``python -m benchmark check NAME:WHERE`` puts a data set through all that is asked for here.
+
     Attributes:
-        name: what reports call it.
+        name: what it is asked for by, and what reports call it.
+        where: what follows the colon of ``--dataset NAME:WHERE``: empty for nothing, ``PATH`` for
+            something that must, ``[PATH]`` for something that may.
         pictures: all images, sorted by name.
         categories: the classes of its instances; none for images without annotations.
     """
 
     name: str
+    where: ClassVar[str] = ""
     pictures: Sequence[Picture]
     categories: Sequence[Category]
+
+    @classmethod
+    @abstractmethod
+    def open(cls, where: str) -> Dataset:
+        """Return the data set that ``NAME:WHERE`` asks for.
+
+        Raises:
+            UsageError: if files are missing or wrong; they are named.
+        """
 
     @abstractmethod
     def instances(self, picture: Picture) -> list[Instance]:
@@ -75,6 +91,27 @@ class Dataset(ABC):
     @abstractmethod
     def annotation_bytes(self, picture: Picture) -> bytes:
         """What the annotations of an image are made from; empty where there are none."""
+
+
+@runtime_checkable
+class HasTrainingSplit(Protocol):
+    """What a class of data sets has beside `Dataset`'s methods where networks can be trained."""
+
+    @classmethod
+    def open_training(cls, where: str, images: int) -> tuple[Dataset, Dataset]:
+        """Return the training and the validation images of ``NAME:WHERE``.
+
+        Args:
+            where: what follows the colon.
+            images: how many to train on, where they can be made; else all that there are.
+
+        Raises:
+            UsageError: if files are missing or wrong; they are named.
+        """
+        ...
+
+
+DATASETS: Kind[Dataset] = Kind("data set", "benchmark.datasets", Dataset)
 
 
 def read_image(path: Path) -> Image:

@@ -15,6 +15,7 @@ class ImageFolder(Dataset):
     """All images below a folder; only rate, PSNR and MS-SSIM can be measured on them."""
 
     name = "images"
+    where = "FOLDER"
     categories: Sequence[Category] = ()
 
     def __init__(self, root: Path) -> None:
@@ -35,6 +36,10 @@ class ImageFolder(Dataset):
         names = [picture.name for picture in self.pictures]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise UsageError(f"{root} holds more than one image called {twice[0]}: rename one")
+
+    @classmethod
+    def open(cls, where: str) -> Dataset:
+        return cls(Path(where).expanduser())
 
     def instances(self, picture: Picture) -> list[Instance]:
         return []

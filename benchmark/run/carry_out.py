@@ -102,7 +102,8 @@ def _outcomes(waiting: Sequence[Job], runner: Runner, device: str) -> Iterator[J
         yield from runner.run(do_job, waiting)
         return
     exact_arithmetic()
-    with DetectionThread(open_analysis(analysis, device=device)) as thread:
+    network = open_analysis(analysis, device=device, categories=waiting[0].categories)
+    with DetectionThread(network) as thread:
         yield from detected(runner.run(functools.partial(do_job, detect=False), waiting), thread)
 
 

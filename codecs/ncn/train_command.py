@@ -16,6 +16,9 @@ def add_options(parser: argparse.ArgumentParser, trained: str, backbone: str) ->
         trained: one of `training.TRAINED`.
         backbone: LSMnet's, where none is asked for.
     """
+    from benchmark.analysis import trains_codecs
+    from benchmark.datasets import trainable
+
     masked = trained != "ncn"
     parser.add_argument("--out", type=Path, required=True, help="folder for weights and logs")
     parser.add_argument(
@@ -53,13 +56,13 @@ def add_options(parser: argparse.ArgumentParser, trained: str, backbone: str) ->
     parser.add_argument(
         "--dataset",
         default="miniscapes",
-        help="miniscapes (default), or cityscapes:PATH; its training split is used",
+        help=f"{trainable()}; its training split is used (miniscapes)",
     )
     parser.add_argument("--scenes", type=int, default=2000, help="of Miniscapes (2000)")
     parser.add_argument(
         "--analysis",
         default="miniscapes",
-        help="network that trains and validates: miniscapes (default) or weights:PATH",
+        help=f"network that trains and validates: {trains_codecs()} (miniscapes)",
     )
     parser.add_argument("--channels", type=int, default=64, help="of the latent (64; paper: 192)")
     parser.add_argument("--iterations", type=int, default=4000, help="steps (4000)")
@@ -99,7 +102,7 @@ def train(options: argparse.Namespace, trained: str) -> Path:
     """
     import torch
 
-    from benchmark.analysis import open_mask_rcnn
+    from benchmark.analysis import open_training_network
     from benchmark.datasets import open_training_split
 
     from .distortion import distortion, loss_weights
@@ -127,8 +130,8 @@ def train(options: argparse.Namespace, trained: str) -> Path:
         seed=options.seed,
     )
     losses = tuple(loss_weights(recipe.loss))
-    network = open_mask_rcnn(options.analysis)
     training, judged = open_training_split(options.dataset, options.scenes)
+    network = open_training_network(options.analysis, training.categories)
     return train_codec(
         training,
         options.out,
