@@ -15,7 +15,7 @@ from benchmark.analysis.analysis_network import Detection
 from benchmark.datasets import open_dataset
 from benchmark.datasets.dataset import fingerprint, read_image
 from benchmark.errors import UsageError
-from benchmark.metrics.average_precision import GroundTruth, coco_result
+from benchmark.metrics.average_precision import GroundTruth
 
 SIZE = (48, 64)
 CATEGORIES = [{"id": 3, "name": "car"}, {"id": 1, "name": "person"}, {"id": 17, "name": "cat"}]
@@ -123,7 +123,7 @@ def test_wap_equals_pycocotools_on_the_file_itself(tmp_path):
             )
             found.setdefault(picture.id, []).append(detection)
             category = {label: id_ for id_, label in LABEL_IDS.items()}[detection.category_id]
-            direct.append(coco_result(picture.id, detection) | {"category_id": category})
+            direct.append(detection.to_coco(picture.id) | {"category_id": category})
     coco = pycocotools(tmp_path)
     with contextlib.redirect_stdout(io.StringIO()):
         evaluation = COCOeval(coco, coco.loadRes(direct), "segm")

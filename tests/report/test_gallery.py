@@ -10,12 +10,13 @@ import PIL.Image
 
 from benchmark.datasets import open_dataset
 from benchmark.datasets.dataset import read_image
+from benchmark.evaluation.opened_run import OpenedRun
 from benchmark.report.gallery import make_gallery
 from benchmark.run.run_folder import RunFolder
 
 
 def gallery_of(folder):
-    return make_gallery(folder, pd.read_csv(folder.path / "summary.csv"))
+    return make_gallery(OpenedRun(folder), pd.read_csv(folder.path / "summary.csv"))
 
 
 def pixels(picture):
@@ -33,7 +34,7 @@ def test_each_image_comes_as_the_original_and_from_each_codec(finished_run):
 
 
 def test_the_pictures_are_what_they_say(finished_run):
-    dataset = open_dataset(finished_run.manifest()["dataset"]["spec"])
+    dataset = open_dataset(finished_run.finished_manifest().dataset.spec)
     paths = {picture.name: picture.path for picture in dataset.pictures}
     for picture in gallery_of(finished_run).pictures:
         original = read_image(paths[picture.image]).astype(int)

@@ -68,7 +68,11 @@ def test_the_run_folder_holds_what_it_should(small_run):
     assert PIL.Image.open(out / "curves.png").size[0] > 600
     assert (out / "curves.svg").read_text().startswith("<?xml")
     manifest = json.loads((out / "run.json").read_text())
-    assert set(manifest["codecs"]) == {"jpeg", "vvenc"}
+    assert manifest["format"] == 2
+    (invocation,) = manifest["invocations"]
+    assert set(invocation["codecs"]) == {"jpeg", "vvenc"}
+    assert invocation["command"].startswith("python -m benchmark run --codecs jpeg vvenc")
+    assert invocation["device"] == "cpu"
     assert manifest["analysis"]["identity"]["weights"]
 
 
@@ -417,7 +421,7 @@ def test_ctrl_c_keeps_finished_work(tmp_path):
 def test_a_worker_that_holds_much_memory_forgets_its_codecs(monkeypatch, tmp_path, memory, opened):
     PIL.Image.fromarray(np.zeros((32, 48, 3), np.uint8)).save(tmp_path / "black.png")
     picture = Picture(0, "black", tmp_path / "black.png")
-    monkeypatch.setattr(jobs, "memory_of", lambda process: memory)
+    monkeypatch.setattr(jobs, "resident_memory", lambda: memory)
     jobs._codec.cache_clear()
     for name, rate_point in (("jpeg", RatePoint("quality", 20)), ("yuv420", RatePoint("bits", 12))):
         jobs.do_job(jobs.Job(jobs.CodecChoice(name, (), ()), rate_point, picture, None))
