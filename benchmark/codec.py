@@ -260,6 +260,34 @@ def new_codec(found: type[Codec], options: Mapping[str, str] | None = None) -> C
     return codec
 
 
+@dataclass(frozen=True)
+class ListedCodec:
+    """A codec as a list shows it.
+
+    Attributes:
+        name: what it is asked for by.
+        rate_points: names of its own rate points; none where it cannot run here.
+        problem: why it cannot run here; empty where it can.
+    """
+
+    name: str
+    rate_points: tuple[str, ...]
+    problem: str = ""
+
+
+def list_codecs() -> list[ListedCodec]:
+    """Return all codecs with their rate points, or with the reason why they cannot run here."""
+    listed = []
+    for name in CODECS.names():
+        try:
+            points = open_codec(name).rate_points
+        except CodecUnavailable as error:
+            listed.append(ListedCodec(name, (), str(error)))
+        else:
+            listed.append(ListedCodec(name, tuple(point.name for point in points)))
+    return listed
+
+
 def takes_option(name: str, option: str) -> bool:
     """Whether the codec called ``name`` can be used and has an option of that name."""
     with contextlib.suppress(UsageError):
