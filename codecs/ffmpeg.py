@@ -75,13 +75,14 @@ class FfmpegCodec(Codec):
         # Not through a pipe: libvvenc prints its warnings to the standard output.
         with tempfile.TemporaryDirectory(prefix=f"{self.name}-") as folder:
             file = Path(folder, "bitstream")
-            run_program(
-                self._encoder_arguments(
-                    self._program, (width, height), f"{rate_point.value:g}", file
-                ),
-                stdin=self._samples(image),
-                timeout=max(_LEAST_SECONDS, _SECONDS_PER_MEGAPIXEL * width * height / 1e6),
+            arguments = self._encoder_arguments(
+                self._program, (width, height), f"{rate_point.value:g}", file
             )
+            limit = max(_LEAST_SECONDS, _SECONDS_PER_MEGAPIXEL * width * height / 1e6)
+            try:
+                run_program(arguments, stdin=self._samples(image), timeout=limit)
+            except ProgramError as error:
+                raise ProgramError(f"an image of {width} x {height}: {error}") from error
             return file.read_bytes()
 
     def decode(self, bitstream: bytes) -> Image:

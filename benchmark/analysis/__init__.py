@@ -52,12 +52,13 @@ def open_training_network(spec: str, categories: Sequence[Category]) -> Training
         UsageError: if there is none of that name, it offers no losses and features, or has other
             classes than the data set.
     """
-    network = open_analysis(spec)
-    if not isinstance(network, TrainsCodecs):
+    if not isinstance(NETWORKS.load(NETWORKS.split(spec)[0]), TrainsCodecs):
         raise UsageError(
             f"codecs cannot be trained with the analysis network {spec!r}: it offers no losses "
             f"and features; use {trains_codecs()}"
         )
+    network = open_analysis(spec)
+    assert isinstance(network, TrainsCodecs)
     own, theirs = ([its.name for its in some] for some in (network.categories, categories))
     if categories and own != theirs:
         raise UsageError(

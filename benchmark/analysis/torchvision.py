@@ -27,6 +27,7 @@ from benchmark.system.files import read_file
 _URL = MaskRCNN_ResNet50_FPN_Weights.COCO_V1.url
 _LABELS = 91  # COCO's largest id, and the background
 _MASK_THRESHOLD = 0.5
+_IDS = {category.id for category in COCO}  # some of the network's labels stand for no class
 
 
 class TorchvisionAnalysis(AnalysisNetwork):
@@ -111,10 +112,11 @@ def _detections(
         *(values.cpu() for values in (boxes, found["scores"], found["labels"], found["masks"])),
         strict=True,
     ):
-        pixels, corner = _paste(mask, box, size)
-        detections.append(
-            Detection.from_mask(int(label), float(score), box.numpy(), pixels, corner, size)
-        )
+        if int(label) in _IDS:
+            pixels, corner = _paste(mask, box, size)
+            detections.append(
+                Detection.from_mask(int(label), float(score), box.numpy(), pixels, corner, size)
+            )
     return detections
 
 

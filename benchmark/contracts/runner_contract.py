@@ -12,7 +12,7 @@ from benchmark.contracts.outcome import Check, checked, expect
 from benchmark.runner import Failed, Finished, Runner, open_runner
 
 _JOBS = 2
-_TASKS = 12
+_TASKS = 6
 
 
 def check_runner(spec: str) -> Iterator[Check]:
