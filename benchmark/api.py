@@ -147,6 +147,7 @@ def run(
     ap: str = "coco",
     device: str | None = None,
     bitstreams: str | Path | None = None,
+    job_limit_s: float | None = None,
     anchor: str = "vtm",
     runner: str = "local",
     jobs: int | None = None,
@@ -168,6 +169,8 @@ def run(
         ap: whose average precision of masks is computed, ``coco`` or ``cityscapes``.
         device: of the analysis network, ``cpu`` or ``cuda``; None for CUDA where there is a device.
         bitstreams: another run folder, whose bitstreams of the same codecs are taken.
+        job_limit_s: seconds after which coding and judging an image at a rate point is given up;
+            None for never.
         anchor: codec that the others are compared to.
         runner: where to work, ``NAME`` or ``NAME:WHERE``.
         jobs: number of jobs that are worked on at once; None for one per core.
@@ -182,7 +185,7 @@ def run(
     """
     asked = {name: value for name, value in locals().items() if name in _SHOWN}
     experiment = _experiment(
-        codecs, dataset, limit, rates, options, analysis, ap, device, bitstreams,
+        codecs, dataset, limit, rates, options, analysis, ap, device, bitstreams, job_limit_s,
         command or _call(asked),
     )  # fmt: skip
     started = time.perf_counter()
@@ -215,6 +218,7 @@ def plan(
     ap: str = "coco",
     device: str | None = None,
     bitstreams: str | Path | None = None,
+    job_limit_s: float | None = None,
     runner: str = "local",
     jobs: int | None = None,
     out: str | Path = "results/run",
@@ -231,7 +235,7 @@ def plan(
     """
     asked = {name: value for name, value in locals().items() if name in _SHOWN}
     experiment = _experiment(
-        codecs, dataset, limit, rates, options, analysis, ap, device, bitstreams,
+        codecs, dataset, limit, rates, options, analysis, ap, device, bitstreams, job_limit_s,
         command or _call(asked),
     )  # fmt: skip
     return plan_experiment(experiment, Path(out), runner, jobs, on_progress)
@@ -259,7 +263,9 @@ def open_run(path: str | Path, *, anchor: str = "vtm", ap: str | None = None) ->
     if ap and not own:
         raise UsageError(f"{path} was made without an analysis network: it has no AP")
     try:
-        pictures = opened.dataset.pictures[: int(before["images"].iloc[0])]
+        known = opened.manifest.images
+        pictures = [its for its in opened.dataset.pictures if its.name in known]
+        pictures = pictures[: int(before["images"].iloc[0])]
         opened.check([picture.name for picture in pictures])
         tables = evaluate(opened, pictures, open_runner("local", None), anchor, ap or own)
     except UsageError as error:
@@ -303,7 +309,8 @@ def _call(asked: Mapping[str, object]) -> str:
             names = [repr(its) if isinstance(its, str) else its.__qualname__ for its in value]
             shown.append(f"codecs=[{', '.join(names)}]")
         elif value != inspect.signature(run).parameters[name].default:
-            shown.append(f"{name}={str(value)!r}" if isinstance(value, Path) else f"{name}={value!r}")
+            plain = str(value) if isinstance(value, Path) else value
+            shown.append(f"{name}={plain!r}")
     return f"benchmark.run({', '.join(shown)})"
 
 
@@ -317,6 +324,7 @@ def _experiment(
     ap: str,
     device: str | None,
     bitstreams: str | Path | None,
+    job_limit_s: float | None,
     command: str,
 ) -> Experiment:
     if isinstance(codecs, str):
@@ -332,5 +340,6 @@ def _experiment(
     return Experiment(
         dataset=dataset, limit=limit, codecs=codecs, codec_options=given, rates=list(rates),
         analysis=analysis, ap=ap, device=device,
-        bitstreams=Path(bitstreams) if bitstreams else None, command=command,
+        bitstreams=Path(bitstreams) if bitstreams else None, job_limit_s=job_limit_s,
+        command=command,
     )  # fmt: skip

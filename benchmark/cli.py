@@ -176,8 +176,13 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     )
     run.add_argument("--jobs", type=_positive, metavar="N", help="default: one a core")
     run.add_argument(
-        "--runner", default="local", help=f"where to work: {RUNNERS.forms()} (local)"
+        "--job-limit",
+        type=_positive,
+        metavar="SECONDS",
+        help="give up coding and judging one image at one rate point after that time "
+        "(default: never)",
     )
+    run.add_argument("--runner", default="local", help=f"where to work: {RUNNERS.forms()} (local)")
     run.add_argument(
         "--out", type=Path, default=Path("results/run"), help="run folder (results/run)"
     )
@@ -258,7 +263,8 @@ def _add_train(train: argparse.ArgumentParser) -> None:
     analysis.add_argument("--iterations", type=_positive, default=6000, help="steps (6000)")
     analysis.add_argument("--batch", type=_positive, default=4, help="images a step (4)")
     analysis.add_argument("--seed", type=int, default=0)
-    analysis.add_argument("--device", default="cpu", help="cpu (default) or cuda")
+    analysis.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="(cpu)")
+    analysis.add_argument("--devices", type=_positive, default=1, help="number of them (1)")
     analysis.add_argument("--threads", type=_positive, help="default: one a core")
     analysis.set_defaults(command=_train_analysis)
     for name in CODECS.found():
@@ -328,8 +334,7 @@ def _print_outcome(run: Run) -> None:
         )
         return
     shares = (
-        f": wall time / (their sum / workers) = "
-        f"{run.wall_s * outcome.workers / outcome.work_s:.2f}"
+        f": wall time / (their sum / workers) = {run.wall_s * outcome.workers / outcome.work_s:.2f}"
         if outcome.work_s
         else ""
     )
@@ -377,6 +382,7 @@ def _asked(options: argparse.Namespace) -> dict[str, Any]:
         "ap": options.ap or (preset.ap if preset else "coco"),
         "device": options.device,
         "bitstreams": options.bitstreams,
+        "job_limit_s": options.job_limit,
         "runner": options.runner,
         "jobs": options.jobs,
         "out": options.out,
@@ -434,14 +440,14 @@ def _check(options: argparse.Namespace) -> int:
 def _train_analysis(options: argparse.Namespace) -> int:
     import torch
 
-    from benchmark.analysis.mask_rcnn.training import Recipe, train_analysis
+    from benchmark.analysis.mask_rcnn.training import AnalysisRecipe, train_analysis
     from benchmark.datasets import open_training_split
     from benchmark.metrics.average_precision import wap_of
 
     if options.threads:
         torch.set_num_threads(options.threads)
     training, validation = open_training_split(options.dataset, options.scenes)
-    recipe = Recipe(iterations=options.iterations, batch=options.batch, seed=options.seed)
+    recipe = AnalysisRecipe(iterations=options.iterations, batch=options.batch, seed=options.seed)
     weights = train_analysis(
         training,
         options.out,
@@ -449,6 +455,7 @@ def _train_analysis(options: argparse.Namespace) -> int:
         evaluate=lambda network: wap_of(network, validation),
         evaluate_every=max(1, options.iterations // 5),
         device=options.device,
+        devices=options.devices,
     )
     print(f"{weights}: use it with --analysis weights:{weights}")
     return 0

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +75,10 @@ class Codec(ABC):
     """Smallest and largest value of the rate parameter that may be asked for with ``--rates``;
     None admits `rate_points` only."""
 
+    whole_numbers: bool = False
+    """Whether the encoder would round a fraction: rate points between its steps are refused, as
+    two of them would be one bitstream under two names."""
+
     def prepare(self, rate_point: RatePoint) -> None:  # noqa: B027  # most codecs need nothing
         """Loads what coding at a rate point needs, so that its time does not count as coding's."""
 
@@ -114,10 +118,10 @@ class Codec(ABC):
         return {f"option {name}": value for name, value in self.options.items()}
 
     def rate_point(self, name: str) -> RatePoint:
-        """The rate point called ``name``.
+        """Return the rate point called ``name``.
 
         Raises:
-            UsageError: if the codec has none of that name.
+            UsageError: if the codec has none of that name, or would round its value.
         """
         for point in self.rate_points:
             if point.name == name:
@@ -130,6 +134,8 @@ class Codec(ABC):
             with contextlib.suppress(ValueError):
                 point = RatePoint(parameter, float(name.removeprefix(parameter)))
                 if point.name == name and low <= point.value <= high:
+                    if self.whole_numbers and point.value % 1:
+                        raise UsageError(f"codec {self.name} takes whole numbers only, not {name}")
                     return point
         raise UsageError(f"codec {self.name} has no rate point {name!r}: it has {known}")
 
@@ -311,5 +317,10 @@ def _wrong_rate_points(codec: Codec) -> str:
             return f"has the rate point {point.parameter} = {point.value!r:.60}: values are numbers"
     names = Counter(point.name for point in points)
     if twice := [name for name, times in names.items() if times > 1]:
-        return f"has more than one rate point called {', '.join(twice)}: keep one of each"
+        return (
+            f"has more than one rate point called {', '.join(twice)}: keep one of each, and let "
+            "values differ in their first six digits"
+        )
+    if codec.whole_numbers and any(point.value % 1 for point in points):
+        return f"takes whole numbers only, but has the rate points {', '.join(names)}"
     return ""

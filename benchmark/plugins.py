@@ -372,14 +372,15 @@ def _assigned(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
         for target in statement.targets:
             if isinstance(target, ast.Name):
                 yield target.id, statement.value
-    elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-        if statement.value is not None:
-            yield statement.target.id, statement.value
+    elif (
+        isinstance(statement, ast.AnnAssign)
+        and isinstance(statement.target, ast.Name)
+        and statement.value is not None
+    ):
+        yield statement.target.id, statement.value
 
 
-def _in_package(
-    package: str, bases: frozenset[str], asked: frozenset[str]
-) -> Iterator[Plugin]:
+def _in_package(package: str, bases: frozenset[str], asked: frozenset[str]) -> Iterator[Plugin]:
     """The plug-ins of a kind's package, in the order of their files.
 
     Args:

@@ -29,9 +29,7 @@ def install(guide, folder):
     name, version = project["project"]["name"], project["project"]["version"]
     metadata = folder / f"{name.replace('-', '_')}-{version}.dist-info"
     metadata.mkdir()
-    (metadata / "METADATA").write_text(
-        f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-    )
+    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
     points = project["project"]["entry-points"]
     lines = [
         f"[{group}]\n" + "".join(f"{key} = {value}\n" for key, value in its.items())

@@ -16,7 +16,14 @@ from benchmark.datasets.dataset import Category
 from benchmark.errors import UsageError
 from benchmark.plugins import guarded
 
-__all__ = ["AnalysisNetwork", "Detection", "open_analysis", "open_training_network"]
+__all__ = [
+    "AnalysisNetwork",
+    "Detection",
+    "TrainingNetwork",
+    "TrainsCodecs",
+    "open_analysis",
+    "open_training_network",
+]
 
 
 def open_analysis(

@@ -138,8 +138,8 @@ class AnalysisNetwork(ABC):
         """Return the objects found in each of the images, by falling score.
 
         Images are uint8, H x W x 3, RGB, and may have any size. The same images give the same
-        detections again. Images of the same size that follow one another are computed as one batch: as many as the
-        device has memory for.
+        detections again. Images of the same size that follow one another are computed as one batch:
+        as many as the device has memory for.
         """
 
     @abstractmethod
@@ -198,9 +198,7 @@ class TrainsCodecs(Protocol):
         ...
 
 
-NETWORKS: Kind[AnalysisNetwork] = Kind(
-    "analysis network", "benchmark.analysis", AnalysisNetwork
-)
+NETWORKS: Kind[AnalysisNetwork] = Kind("analysis network", "benchmark.analysis", AnalysisNetwork)
 
 
 def batches(images: Sequence[Image]) -> Iterator[list[Image]]:

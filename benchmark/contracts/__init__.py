@@ -16,9 +16,7 @@ __all__ = ["Check", "check"]
 _KINDS = (CODECS, RUNNERS, DATASETS, NETWORKS)
 
 
-def check(
-    asked: str | type[Codec], options: Mapping[str, str] | None = None
-) -> Iterator[Check]:
+def check(asked: str | type[Codec], options: Mapping[str, str] | None = None) -> Iterator[Check]:
     """Put the plug-ins of a name through the contract of their kind.
 
     A name that several kinds have, such as ``miniscapes``, stands for all of them.

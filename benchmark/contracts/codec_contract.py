@@ -206,8 +206,9 @@ def _damage(good: bytes) -> Iterator[tuple[str, bytes]]:
     yield "all but the last byte", good[:-1]
     for _ in range(6):
         place, bit = int(random.integers(len(good))), 1 << int(random.integers(8))
-        yield f"bit {bit} of byte {place} flipped", (
-            good[:place] + bytes([good[place] ^ bit]) + good[place + 1 :]
+        yield (
+            f"bit {bit} of byte {place} flipped",
+            (good[:place] + bytes([good[place] ^ bit]) + good[place + 1 :]),
         )
     yield "500 zeros", bytes(500)
     yield "500 random bytes", random.bytes(500)

@@ -13,7 +13,7 @@ from benchmark.evaluation.curves import MEASURED, PUBLISHED, curves
 from benchmark.evaluation.deltas import delta_rates
 from benchmark.evaluation.intervals import bootstrapped, with_intervals
 from benchmark.evaluation.opened_run import OpenedRun
-from benchmark.evaluation.published_run import published_anchor
+from benchmark.evaluation.published_run import published_anchor, published_folder
 from benchmark.evaluation.rate_points import notes_on, rate_point_table
 from benchmark.metrics.ground_truth import RunTruth
 from benchmark.run.run_folder import RunFolder
@@ -65,7 +65,8 @@ def evaluate(
     truth = RunTruth(run.dataset, pictures, ap) if ap else None
     runs = {MEASURED: run}
     summary = rate_point_table(run, pictures, truth, runner).assign(source=MEASURED)
-    if anchor not in set(summary["codec"]) and (lent := published_anchor(anchor, run)):
+    lacks_anchor = not summary.empty and anchor not in set(summary["codec"])
+    if lacks_anchor and (lent := published_anchor(anchor, run)):
         rows = rate_point_table(lent, pictures, truth, runner, {anchor})
         if not rows.empty:
             runs[PUBLISHED] = lent
@@ -86,8 +87,6 @@ def stored_tables(run: OpenedRun) -> Tables:
     Raises:
         UsageError: if the folder holds none.
     """
-    from benchmark.evaluation.published_run import published_folder
-
     summary = with_intervals(read_summary(run.folder), [])
     runs = {MEASURED: run}
     if PUBLISHED in set(summary["source"]):

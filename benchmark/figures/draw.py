@@ -21,6 +21,7 @@ from benchmark.figures.comparison import Shown, choose_crops, draw_comparison
 from benchmark.figures.laplace import choose_element, draw_laplace
 from benchmark.figures.rate_curves import draw_relative_curve_differences, draw_wap_curves
 from benchmark.figures.style import paper_style, save
+from benchmark.image import with_even_sides
 from benchmark.metrics.qualities import QUALITIES
 from benchmark.run.record import UNCOMPRESSED, Record
 from benchmark.run.run_folder import RunFolder
@@ -63,8 +64,9 @@ def draw_figures(
     """
     summary = _summary(run, codecs, anchor)
     figures = [_curves(summary, anchor, external_curves(external, sorted(set(summary["codec"]))))]
+    opened = OpenedRun(RunFolder(run))
     try:
-        pictures = RunPictures(OpenedRun(RunFolder(run)))
+        pictures = RunPictures(opened)
     except UsageError as error:
         _say(f"no figures of images: {first_line(error)}")
     else:
@@ -176,7 +178,7 @@ class _PictureFigures:
         entry = self._pictures.run.manifest.codecs.get(name)
         if entry is None or identity_of(codec) != entry.identity:
             _say(f"note: {name} here is not exactly the one of the run (`identity` in run.json)")
-        image = self._pictures.original(self._image)
+        image = with_even_sides(self._pictures.original(self._image))
         try:
             explained = {
                 f"{name} {rate}": codec.explain(image, codec.rate_point(rate))

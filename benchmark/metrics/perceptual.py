@@ -6,11 +6,10 @@ import contextlib
 import functools
 import importlib.util
 import io
+import os
 import warnings
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from benchmark.image import Image, images_tensor
 
@@ -22,7 +21,10 @@ def why_unavailable() -> str:
     """Return why LPIPS cannot be measured here; empty where it can. Nothing is downloaded."""
     if importlib.util.find_spec("lpips") is None:
         return "it needs `pip install lpips`"
-    file = Path(torch.hub.get_dir()) / "checkpoints" / _BACKBONE
+    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache"))
+    # as torch.hub.get_dir, without the seconds that importing torch takes
+    file = Path(os.environ.get("TORCH_HOME", cache / "torch")) / "hub/checkpoints" / _BACKBONE
+    file = file.expanduser()
     if not file.is_file():
         return (
             f"AlexNet's weights are not in {file}: "
@@ -36,6 +38,8 @@ def lpips(original: Image, decoded: Image) -> float:
 
     Zhang et al., The Unreasonable Effectiveness of Deep Features as a Perceptual Metric, 2018.
     """
+    import torch
+
     first, second = images_tensor([original]), images_tensor([decoded])
     with torch.inference_mode():
         return float(_network()(first, second, normalize=True))

@@ -10,7 +10,7 @@ from benchmark.evaluation.curves import ap_name, curves
 from benchmark.evaluation.opened_run import OpenedRun
 from benchmark.evaluation.tables import SUMMARY, Tables
 from benchmark.report.compressai_json import compressai_results
-from benchmark.report.curves import draw_curves, render
+from benchmark.report.curve_plots import draw_curves, render
 from benchmark.report.gallery import make_gallery
 from benchmark.report.html import html_report
 from benchmark.report.latex import delta_rate_table

@@ -70,18 +70,6 @@ def _rate_points(codecs: Sequence[Codec], rates: Sequence[str]) -> dict[str, tup
     chosen = {}
     for codec in codecs:
         asked = own.get(codec.name, common)
-        points = tuple(map(codec.rate_point, asked)) or codec.rate_points
-        chosen[codec.name] = _each_once(codec, points)
+        points = tuple(map(codec.rate_point, dict.fromkeys(asked)))
+        chosen[codec.name] = points or codec.rate_points
     return chosen
-
-
-def _each_once(codec: Codec, points: Sequence[RatePoint]) -> tuple[RatePoint, ...]:
-    """The rate points without repetitions; two of one name would overwrite each other's files."""
-    by_name: dict[str, RatePoint] = {}
-    for point in points:
-        if by_name.setdefault(point.name, point) != point:
-            raise UsageError(
-                f"codec {codec.name} has two rate points that are both called {point.name}: "
-                f"{by_name[point.name].value!r} and {point.value!r}"
-            )
-    return tuple(by_name.values())

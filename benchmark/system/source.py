@@ -39,7 +39,10 @@ def _sources(kind: type, shelf: str) -> Iterator[tuple[str, bytes]]:
     elif module.__name__ == "__main__":
         yield "__main__", Path(str(module.__file__)).read_bytes()
     else:
-        yield from _files(module.__name__.partition(".")[0])
+        package = _files(module.__name__.partition(".")[0])
+        file = Path(str(module.__file__))
+        # a module that was not imported by its name stands alone
+        yield from package or [(module.__name__, file.read_bytes())]
 
 
 def _interactive(kind: type) -> Iterator[tuple[str, bytes]]:
@@ -56,9 +59,10 @@ def _interactive(kind: type) -> Iterator[tuple[str, bytes]]:
             waiting += [(its, other) for its, other in used.items() if other is not None]
         elif inspect.isclass(value):
             if value.__module__ == kind.__module__:
-                found[name] = repr([base.__qualname__ for base in value.__bases__]).encode()
+                bases = {base.__qualname__: base for base in value.__bases__}
+                found[name] = repr(list(bases)).encode()
                 parts = {f"{name}.{its}": part for its, part in vars(value).items()}
-                waiting += [*parts.items(), *((base.__qualname__, base) for base in value.__bases__)]
+                waiting += [*parts.items(), *bases.items()]
         elif isinstance(value, property | classmethod | staticmethod):
             waiting.append((f"{name}()", value.fget if isinstance(value, property)
                             else value.__func__))  # fmt: skip
@@ -120,7 +124,10 @@ def _is_package(name: str) -> bool:
 @functools.cache
 def _files(name: str) -> tuple[tuple[str, bytes], ...]:
     """The modules of a module or package, by name, with their content."""
-    spec = importlib.util.find_spec(name)
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return ()
     if spec is None or spec.origin is None:
         return ()
     origin = Path(spec.origin)

@@ -1,1 +1,1 @@
-"""Training: log, checkpoint, schedule, interruption."""
+"""Training: the one loop, and its log, checkpoint, schedule and interruption."""

@@ -1,139 +1,263 @@
-"""What all trainings share: logs as data, checkpoints, and interruptions that lose nothing."""
+"""Train a network: the loop that all trainings of this project go through."""
 
 from __future__ import annotations
 
-import io
-import json
-import math
-import signal
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import copy
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
-import numpy as np
 import torch
-from torch import nn
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from tqdm import tqdm
 
-from benchmark.errors import UsageError
-from benchmark.system.files import write_whole
+from .checkpoint import load_checkpoint, save_checkpoint
+from .interruption import interruptions
+from .log import Log
+from .schedule import follow, learning_rate
 
 WEIGHTS = "weights.safetensors"
 CHECKPOINT = "checkpoint.pt"
 LOG = "log.jsonl"
 
-_LOG_EVERY = 20
+_CHECKPOINT_SECONDS = 300
 
 
-class Log:
-    """A training's progress as data: one JSON object a line."""
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """What every training needs to know, beside what is trained.
 
-    def __init__(self, path: Path, iteration: int) -> None:
-        """Goes on with a log; lines after the step from which the training goes on are dropped."""
-        self._path = path
-        self._sums: dict[str, list[float]] = {}
-        kept = [line for line in _lines(path) if line["iteration"] <= iteration]
-        write_whole(path, "".join(json.dumps(line) + "\n" for line in kept).encode())
+    Attributes:
+        iterations: number of steps; the learning rates fall to zero over them (half a cosine).
+        batch: images per step and device.
+        learning_rate: that of the first optimizer, at its highest.
+        warm_up: steps over which the learning rates rise.
+        averaging: decay of the moving average of the weights; the average is what is kept.
+        bfloat16: whether the layers compute in bfloat16; weights stay in float32.
+        seed: of the first weights, the order of images, the augmentation, noise and sampling.
+    """
 
-    def add(self, iteration: int, seconds: float, losses: Mapping[str, float]) -> None:
-        """Notes the losses of a step; every 20 steps their means are written."""
-        for name, value in losses.items():
-            self._sums.setdefault(name, []).append(value)
-        if iteration % _LOG_EVERY == 0:
-            means = {name: round(float(np.mean(all_)), 6) for name, all_ in self._sums.items()}
-            self.write({"iteration": iteration, "seconds": round(seconds, 1), **means})
-            self._sums = {}
-
-    def write(self, line: Mapping[str, Any]) -> None:
-        """Appends a line."""
-        with self._path.open("a") as file:
-            file.write(json.dumps(line) + "\n")
+    iterations: int
+    batch: int
+    learning_rate: float
+    warm_up: int = 100
+    averaging: float = 0.998
+    bfloat16: bool = True
+    seed: int = 0
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The log's lines up to the first that is not whole."""
-    if not path.exists():
-        return
-    for line in path.read_text().splitlines():
-        try:
-            yield json.loads(line)
-        except ValueError:
-            return
+@dataclass(frozen=True)
+class Trained:
+    """The end of a training.
+
+    Attributes:
+        average: the moving average of the trained module, in evaluation mode.
+        seconds: spent in steps, by the first process.
+        device: where it was trained, ``cpu`` or ``cuda``.
+        devices: how many of them.
+        validation: what the last validation gave; empty without one.
+        writes: whether this process is the one to write files.
+    """
+
+    average: nn.Module
+    seconds: float
+    device: str
+    devices: int
+    validation: Mapping[str, float]
+    writes: bool
 
 
-def save_checkpoint(path: Path, stored: Mapping[str, Any]) -> None:
-    """Writes tensors, numbers, texts and containers of them, complete or not at all."""
-    content = io.BytesIO()
-    torch.save(dict(stored), content)
-    write_whole(path, content.getvalue())
+class Batches(Protocol):
+    """Gives the arguments of the module for a step, from the step's number alone."""
+
+    def __getitem__(self, number: int) -> tuple[Tensor, Sequence[Any]]:
+        """Return images, N x 3 x H x W in [0, 1], and what is known of each, with ``to``."""
+        ...
 
 
-def load_checkpoint(
-    path: Path, device: torch.device, belongs_to: Mapping[str, Any]
-) -> dict[str, Any] | None:
-    """What `save_checkpoint` wrote, or None where there is no file.
+Validate = Callable[[nn.Module], Mapping[str, float]]
+"""Measures a module in evaluation mode; what it returns is logged."""
+
+
+def open_fabric(device: str, devices: int, bfloat16: bool) -> Fabric:
+    """Open the devices to train on.
 
     Args:
-        path: the file.
-        device: where its tensors go.
-        belongs_to: entries that must be in it with these values.
+        device: ``cpu`` or ``cuda``.
+        devices: how many of them; each takes a batch of its own.
+        bfloat16: as in `Schedule`.
+    """
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    precision = "bf16-mixed" if bfloat16 else "32-true"
+    fabric = Fabric(accelerator=device, devices=devices, precision=precision)  # type: ignore[arg-type]
+    fabric.launch()
+    return fabric
+
+
+def train(
+    fabric: Fabric,
+    module: nn.Module,
+    optimizers: Sequence[tuple[torch.optim.Optimizer, float]],
+    batches: Batches,
+    out: Path,
+    schedule: Schedule,
+    *,
+    largest_gradient: float,
+    belongs_to: Mapping[str, Any],
+    validate: Validate | None = None,
+    validate_every: int = 0,
+) -> Trained:
+    """Train a module, or go on where an earlier call was stopped.
+
+    The folder then holds a checkpoint (replaced every 5 minutes and when the training is
+    interrupted) and a log: one line of JSON per 20 steps and per validation. The step's number
+    decides all randomness, so an interrupted training ends with the same weights.
+
+    Args:
+        fabric: the devices.
+        module: called with what `batches` gives; returns scalars by name, ``loss`` among them,
+            which is minimized.
+        optimizers: of the module's parameters, with their highest learning rates.
+        batches: what is trained on.
+        out: a folder, made if missing.
+        schedule: how long and how fast.
+        largest_gradient: norm to which the gradients of the first optimizer's parameters are cut.
+        belongs_to: what a checkpoint must be of to be gone on with; what JSON can hold.
+        validate: measures the average.
+        validate_every: steps from one validation to the next; 0: at the end only.
 
     Raises:
-        UsageError: if it is no such file, or belongs to another training.
+        UsageError: if the folder holds the checkpoint of another training.
+        KeyboardInterrupt: after SIGINT or SIGTERM, the checkpoint being written.
     """
-    if not path.exists():
-        return None
-    try:
-        stored: dict[str, Any] = torch.load(path, device, weights_only=True)
-        known = {name: stored[name] for name in belongs_to}
-    except Exception as error:  # torch raises many kinds for a file that is none of its own
-        raise UsageError(f"{path} is not a readable checkpoint: {error}") from error
-    for name, value in belongs_to.items():
-        if known[name] != value:
-            raise UsageError(
-                f"{path} belongs to a training with another {name} ({known[name]}): delete it, "
-                "or train into another folder"
-            )
-    return stored
+    out.mkdir(parents=True, exist_ok=True)
+    state = _State(fabric, module, optimizers, schedule, largest_gradient, belongs_to)
+    state.resume(out / CHECKPOINT)
+    log = Log(out / LOG, state.iteration) if fabric.is_global_zero else None
+    saved = time.monotonic()
+
+    def measure() -> None:
+        if validate and log:
+            state.validation = dict(validate(state.average))
+            log.write({"iteration": state.iteration, **state.validation})
+
+    with (
+        interruptions() as interrupted,
+        tqdm(
+            total=schedule.iterations,
+            initial=state.iteration,
+            unit="step",
+            disable=not fabric.is_global_zero,
+        ) as progress,
+    ):
+        while state.iteration < schedule.iterations:
+            number = state.iteration * fabric.world_size + fabric.global_rank
+            losses = state.step(*batches[number])
+            progress.update()
+            if log:
+                log.add(state.iteration, state.seconds, losses)
+            last = state.iteration == schedule.iterations
+            if last or (validate_every and state.iteration % validate_every == 0):
+                measure()
+            late = time.monotonic() - saved > _CHECKPOINT_SECONDS
+            if late or last or interrupted.is_set():
+                if fabric.is_global_zero:
+                    state.save(out / CHECKPOINT)
+                saved = time.monotonic()
+            if interrupted.is_set():
+                raise KeyboardInterrupt
+    return Trained(
+        state.average,
+        state.seconds,
+        fabric.device.type,
+        fabric.world_size,
+        state.validation,
+        fabric.is_global_zero,
+    )
 
 
-@torch.no_grad()
-def follow(average: nn.Module, network: nn.Module, iteration: int, decay: float) -> None:
-    """Moves a moving average of a network's weights towards the network, quickly at first."""
-    decay = min(decay, (1 + iteration) / (10 + iteration))
-    current = network.state_dict()
-    for name, value in average.state_dict().items():
-        if value.is_floating_point():
-            value.lerp_(current[name], 1 - decay)
-        else:
-            value.copy_(current[name])
+class _State:
+    """Module, average and optimizers after some steps."""
 
+    def __init__(
+        self,
+        fabric: Fabric,
+        module: nn.Module,
+        optimizers: Sequence[tuple[torch.optim.Optimizer, float]],
+        schedule: Schedule,
+        largest_gradient: float,
+        belongs_to: Mapping[str, Any],
+    ) -> None:
+        self.fabric = fabric
+        self.schedule = schedule
+        self.largest_gradient = largest_gradient
+        self.belongs_to = belongs_to
+        self.iteration = 0
+        self.seconds = 0.0
+        self.validation: dict[str, float] = {}
+        module = module.to(memory_format=torch.channels_last)
+        self.average = copy.deepcopy(module).to(fabric.device).eval().requires_grad_(False)
+        self.module, *wrapped = fabric.setup(module, *(optimizer for optimizer, _ in optimizers))
+        highest = [rate for _, rate in optimizers]
+        self.optimizers = list(zip(wrapped, highest, strict=True))
 
-def learning_rate(highest: float, iteration: int, iterations: int, warm_up: int) -> float:
-    """The learning rate of a step: a linear rise over ``warm_up`` steps, times half a cosine."""
-    rise = min(1.0, (iteration + 1) / warm_up)
-    return highest * rise * (1 + math.cos(math.pi * iteration / iterations)) / 2
+    def step(self, images: Tensor, known: Sequence[Any]) -> Mapping[str, Tensor]:
+        """Take one step; return the losses before it."""
+        started = time.monotonic()
+        schedule, fabric = self.schedule, self.fabric
+        torch.manual_seed((schedule.seed * 1_000_003 + self.iteration) * 1_009 + fabric.global_rank)
+        for optimizer, highest in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(
+                    highest, self.iteration, schedule.iterations, schedule.warm_up
+                )
+            optimizer.zero_grad()
+        images = images.to(fabric.device, memory_format=torch.channels_last)
+        self.module.train()
+        losses = self.module(images, [each.to(fabric.device) for each in known])
+        fabric.backward(losses["loss"])
+        fabric.clip_gradients(
+            self.module,
+            self.optimizers[0][0],
+            max_norm=self.largest_gradient,
+            error_if_nonfinite=False,
+        )
+        for optimizer, _ in self.optimizers:
+            optimizer.step()
+        follow(self.average, self.module.module, self.iteration, schedule.averaging)
+        self.iteration += 1
+        self.seconds += time.monotonic() - started
+        detached: Mapping[str, Tensor] = {name: loss.detach() for name, loss in losses.items()}
+        return detached
 
+    def save(self, path: Path) -> None:
+        """Write all that `resume` needs, whole or not at all."""
+        save_checkpoint(
+            path,
+            {
+                **self.belongs_to,
+                "iteration": self.iteration,
+                "seconds": self.seconds,
+                "validation": self.validation,
+                "module": self.module.module.state_dict(),
+                "average": self.average.state_dict(),
+                "optimizers": [optimizer.state_dict() for optimizer, _ in self.optimizers],
+            },
+        )
 
-@contextmanager
-def interruptions() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, so that a step is finished before the end.
-
-    Signals reach the main thread only; in another, the event is never set.
-    """
-    event = threading.Event()
-
-    def note(number: int, frame: FrameType | None) -> None:
-        event.set()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield event
-        return
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield event
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    def resume(self, path: Path) -> None:
+        """Take over a checkpoint, if there is one."""
+        stored = load_checkpoint(path, self.fabric.device, self.belongs_to)
+        if stored is None:
+            return
+        self.module.module.load_state_dict(stored["module"])
+        self.average.load_state_dict(stored["average"])
+        for (optimizer, _), kept in zip(self.optimizers, stored["optimizers"], strict=True):
+            optimizer.load_state_dict(kept)
+        self.iteration = stored["iteration"]
+        self.seconds = stored["seconds"]
+        self.validation = stored["validation"]

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from benchmark.errors import UsageError
 
+
 def add_options(parser: argparse.ArgumentParser, trained: str, backbone: str) -> None:
     """The options of a training.
 
     Args:
         parser: that of the command.
-        trained: one of `training.TRAINED`.
+        trained: one of ``ncn``, ``ncn-lsm``, ``ncn-lsm-ft``.
         backbone: LSMnet's, where none is asked for.
     """
     from benchmark.analysis import trains_codecs
@@ -83,7 +84,9 @@ def add_options(parser: argparse.ArgumentParser, trained: str, backbone: str) ->
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--float32", action="store_true", help="do not compute in bfloat16")
-    parser.add_argument("--accelerator", default="cpu", help="cpu (default), cuda, ...")
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"), default="cpu", help="to train on (cpu)"
+    )
     parser.add_argument("--devices", type=int, default=1, help="number of them (1)")
     parser.add_argument("--threads", type=int, help="on a CPU (default: one a core)")
     parser.add_argument(
@@ -106,7 +109,7 @@ def train(options: argparse.Namespace, trained: str) -> Path:
     from benchmark.datasets import open_training_split
 
     from .distortion import distortion, loss_weights
-    from .training import Recipe, train_codec
+    from .training import CodecRecipe, train_codec
     from .validation import validation
 
     for name in ("scenes", "channels", "iterations", "batch", "devices", "rate_weight"):
@@ -115,7 +118,7 @@ def train(options: argparse.Namespace, trained: str) -> Path:
             raise UsageError(f"--{option} {getattr(options, name)}: a number above 0 is needed")
     if options.threads:
         torch.set_num_threads(options.threads)
-    recipe = Recipe(
+    recipe = CodecRecipe(
         trained=trained,
         loss=options.loss,
         rate_weight=options.rate_weight,
@@ -141,7 +144,7 @@ def train(options: argparse.Namespace, trained: str) -> Path:
         mask=options.mask,
         validate=validation(options.analysis, judged, options.validation_images),
         validate_every=options.validate_every,
-        accelerator=options.accelerator,
+        device=options.device,
         devices=options.devices,
     )
 

@@ -1,37 +1,22 @@
-"""Trains an NCN, an LSMnet on it, or both together, for people or for the analysis network."""
+"""Train an NCN, an LSMnet on it, or both together, for people or for the analysis network."""
 
 from __future__ import annotations
 
-import copy
 import hashlib
-import logging
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from benchmark.analysis.mask_rcnn.targets import Objects
 from benchmark.analysis.mask_rcnn.training_batches import Augmentation, Batches
 from benchmark.datasets.dataset import Dataset
 from benchmark.errors import UsageError
 from benchmark.image import Image
-from benchmark.training.loop import (
-    CHECKPOINT,
-    LOG,
-    WEIGHTS,
-    Log,
-    follow,
-    interruptions,
-    learning_rate,
-    load_checkpoint,
-    save_checkpoint,
-)
+from benchmark.training.loop import WEIGHTS, Schedule, Trained, open_fabric, train
 
 from .backbones import open_backbone
 from .distortion import Distortion, loss_weights, total
@@ -43,52 +28,36 @@ from .network import NCN, Coded
 from .validation import Validate
 from .weights_file import Description, Weights, load_weights, save_weights
 
-TRAINED = ("ncn", "ncn-lsm", "ncn-lsm-ft")
-"""What can be trained: the NCN alone, LSMnet's 1x1 convolution alone, both together."""
-
-_CHECKPOINT_SECONDS = 300
 _LARGEST_GRADIENT = 1.0
 _FIRST_IMAGES = 8
 """That an untrained network is initialized on."""
 
 
-@dataclass(frozen=True)
-class Recipe:
+@dataclass(frozen=True, kw_only=True)
+class CodecRecipe(Schedule):
     """All that decides the trained weights, beside the data set and the starting weights.
 
     Attributes:
-        trained: one of `TRAINED`.
+        trained: ``ncn``, the NCN alone; ``ncn-lsm``, LSMnet's 1x1 convolution alone;
+            ``ncn-lsm-ft``, both together.
         loss: what is weighed against the rate: a loss, or a sum of losses (`loss_weights`).
         rate_weight: lambda; trained is loss + lambda * R, with R in bits per pixel.
-        iterations: number of steps; the learning rate falls to zero over them (half a cosine).
         channels: those of the latent.
         backbone: of LSMnet (`open_backbone`); empty for the NCN alone.
-        batch: images a step and device.
         crop: height and width of the parts of images that are trained on; None takes them whole.
-        learning_rate: Adam's, at its highest.
-        kernel_rate: `Muon`'s, at its highest, for the kernels of transforms and hyperprior; at 0
-            Adam has them too.
-        warm_up: steps over which the learning rates rise.
-        averaging: decay of the moving average of the weights; the average is what is kept.
-        bfloat16: whether transforms and analysis network compute in bfloat16; weights and
-            likelihoods stay in float32.
-        seed: of the first weights, the order of images, noise and sampling.
+        kernel_rate: `Muon`'s learning rate, at its highest, for the kernels of transforms and
+            hyperprior; at 0 Adam has them too.
     """
 
     trained: str
     loss: str
     rate_weight: float
-    iterations: int
     channels: int
     backbone: str = ""
     batch: int = 2
     crop: tuple[int, int] | None = None
     learning_rate: float = 5e-4
     kernel_rate: float = 0.0
-    warm_up: int = 100
-    averaging: float = 0.998
-    bfloat16: bool = True
-    seed: int = 0
 
 
 class Model(nn.Module):
@@ -100,17 +69,12 @@ class Model(nn.Module):
         self.lsmnet = lsmnet
 
     def coded(self, images: Tensor) -> Coded:
-        """As `NCN.forward`, masked where there is an LSMnet."""
+        """Code images as `NCN.forward`, masked where there is an LSMnet."""
         return self.network(images, self.lsmnet(images) if self.lsmnet else None)
-
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Decoded images, N x 3 x H x W as the input, and R in bits per pixel."""
-        coded = self.coded(images)
-        return coded.images, coded.bits_per_pixel
 
     @torch.inference_mode()
     def code(self, image: Image) -> tuple[Image, float]:
-        """The decoded image and the estimated bits, in evaluation mode."""
+        """Return the decoded image and the estimated bits, in evaluation mode."""
         device = next(self.parameters()).device
         pixels = torch.from_numpy(image.copy()).to(device).permute(2, 0, 1)[None].float() / 255
         coded = self.eval().coded(pixels)
@@ -118,35 +82,49 @@ class Model(nn.Module):
         return decoded.cpu().numpy(), float(coded.bits)
 
 
+class _Training(nn.Module):
+    """A model and what is minimized: distortion + lambda R."""
+
+    def __init__(self, model: Model, distortion: Distortion, recipe: CodecRecipe) -> None:
+        super().__init__()
+        self.model = model
+        self._distortion = distortion
+        self._weights = loss_weights(recipe.loss)
+        self._rate_weight = recipe.rate_weight
+
+    def forward(self, images: Tensor, objects: Sequence[Objects]) -> dict[str, Tensor]:
+        coded = self.model.coded(images)
+        terms = self._distortion(coded.images, images, objects)
+        rate = coded.bits_per_pixel
+        loss = total(terms, self._weights) + self._rate_weight * rate
+        return {"loss": loss, **terms, "bpp": rate}
+
+
 def train_codec(
     dataset: Dataset,
     out: Path,
-    recipe: Recipe,
+    recipe: CodecRecipe,
     distortion: Callable[[torch.device], Distortion],
     *,
     start: Path | None = None,
     mask: Path | None = None,
     validate: Validate | None = None,
     validate_every: int = 0,
-    accelerator: str = "cpu",
+    device: str = "cpu",
     devices: int = 1,
 ) -> Path:
-    """Trains and writes the weights; goes on where an earlier call was stopped.
-
-    ``out`` then holds the weights, a checkpoint (replaced every 5 minutes and when the training
-    is interrupted) and a log, a line of JSON every 20 steps and at every validation. The step's
-    number decides all randomness, so an interrupted training ends with the same weights.
+    """Train a codec and write its weights; go on where an earlier call was stopped.
 
     Args:
         dataset: the training images.
-        out: a folder, made if missing.
+        out: a folder, made if missing; see `training.loop.train`.
         recipe: how to train.
-        distortion: gives the loss that is weighed against the rate, on a device.
+        distortion: gives what is weighed against the rate, on a device.
         start: weights file of the NCN to start from; ``ncn`` may start from nothing.
         mask: weights file of the 1x1 convolution to start from; without it, from nothing.
         validate: judges the codec as it is; what it gives is logged.
         validate_every: steps from one validation to the next; 0: at the end only.
-        accelerator: ``cpu``, ``cuda``, or another of Lightning Fabric's.
+        device: ``cpu`` or ``cuda``. On the CPU torch's number of threads is the caller's choice.
         devices: how many of them; each takes a batch of its own.
 
     Returns:
@@ -158,61 +136,32 @@ def train_codec(
         KeyboardInterrupt: after SIGINT or SIGTERM, the checkpoint being written.
     """
     model = build(dataset, recipe, start, mask)
-    batches = Batches(dataset, recipe.batch, recipe.seed, Augmentation(crop=recipe.crop))
-    if start is None:
-        examples = Batches(dataset, _FIRST_IMAGES, recipe.seed, Augmentation(crop=recipe.crop))
-        initialize(model.network, pad(examples[0][0]))
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-    fabric = Fabric(
-        accelerator=accelerator,
-        devices=devices,
-        precision="bf16-mixed" if recipe.bfloat16 else "32-true",
+    fabric = open_fabric(device, devices, recipe.bfloat16)
+    origin = {"start": _hash(start), "mask": _hash(mask)}
+
+    def measure(average: nn.Module) -> Mapping[str, float]:
+        assert validate and isinstance(average, _Training)
+        return validate(average.model.code)
+
+    trained = train(
+        fabric,
+        _Training(model, distortion(fabric.device), recipe),
+        _optimizers(model, recipe),
+        _batches(dataset, recipe, recipe.batch),
+        out,
+        recipe,
+        largest_gradient=_LARGEST_GRADIENT,
+        belongs_to={"recipe": asdict(recipe), "starting weights": origin},
+        validate=measure if validate else None,
+        validate_every=validate_every,
     )
-    fabric.launch()
-    out.mkdir(parents=True, exist_ok=True)
-    state = _State(fabric, model, recipe, {"start": _hash(start), "mask": _hash(mask)})
-    state.resume(out / CHECKPOINT)
-    measure = distortion(fabric.device)
-    log = Log(out / LOG, state.iteration) if fabric.is_global_zero else None
-    saved = time.monotonic()
-
-    def judge() -> None:
-        if validate and log:
-            log.write({"iteration": state.iteration, **validate(state.average.code)})
-
-    with (
-        interruptions() as interrupted,
-        tqdm(
-            total=recipe.iterations,
-            initial=state.iteration,
-            unit="step",
-            disable=not fabric.is_global_zero,
-        ) as progress,
-    ):
-        while state.iteration < recipe.iterations:
-            number = state.iteration * fabric.world_size + fabric.global_rank
-            losses = state.step(measure, *batches[number])
-            progress.update()
-            if log:
-                log.add(state.iteration, state.seconds, losses)
-            last = state.iteration == recipe.iterations
-            if validate_every and state.iteration % validate_every == 0 and not last:
-                judge()
-            late = time.monotonic() - saved > _CHECKPOINT_SECONDS
-            if late or last or interrupted.is_set():
-                if fabric.is_global_zero:
-                    state.save(out / CHECKPOINT)
-                saved = time.monotonic()
-            if interrupted.is_set():
-                raise KeyboardInterrupt
-    judge()
-    if fabric.is_global_zero:
-        save_weights(out / WEIGHTS, state.weights(dataset))
+    if trained.writes:
+        save_weights(out / WEIGHTS, _weights(dataset, recipe, origin, trained))
     return out / WEIGHTS
 
 
-def build(dataset: Dataset, recipe: Recipe, start: Path | None, mask: Path | None) -> Model:
-    """The model that a training starts from; refuses what does not go together.
+def build(dataset: Dataset, recipe: CodecRecipe, start: Path | None, mask: Path | None) -> Model:
+    """Build the model that a training starts from; refuse what does not go together.
 
     Raises:
         UsageError: with what does not, and what to do.
@@ -240,12 +189,14 @@ def build(dataset: Dataset, recipe: Recipe, start: Path | None, mask: Path | Non
         if mask is not None:
             lsmnet.to_alpha = _to_alpha(mask, recipe, lsmnet)
     model = Model(network, lsmnet)
+    if start is None:
+        initialize(network, pad(_batches(dataset, recipe, _FIRST_IMAGES)[0][0]))
     if recipe.trained == "ncn-lsm":
         network.requires_grad_(False)
     return model
 
 
-def _network(path: Path, recipe: Recipe) -> NCN:
+def _network(path: Path, recipe: CodecRecipe) -> NCN:
     network = load_weights(path).network
     if network is None:
         raise UsageError(f"{path} holds no NCN: give the weights of an ncn as --start")
@@ -256,7 +207,7 @@ def _network(path: Path, recipe: Recipe) -> NCN:
     return network
 
 
-def _to_alpha(path: Path, recipe: Recipe, lsmnet: LSMnet) -> nn.Conv2d:
+def _to_alpha(path: Path, recipe: CodecRecipe, lsmnet: LSMnet) -> nn.Conv2d:
     stored = load_weights(path)
     if stored.to_alpha is None:
         raise UsageError(f"{path} holds no LSMnet: give the weights of an ncn-lsm as --mask")
@@ -274,122 +225,46 @@ def _hash(path: Path | None) -> str:
     return "" if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-class _State:
-    """Model, average and optimiser after some steps."""
-
-    def __init__(
-        self, fabric: Fabric, model: Model, recipe: Recipe, origin: dict[str, str]
-    ) -> None:
-        self.fabric = fabric
-        self.recipe = recipe
-        self.origin = origin
-        self.iteration = 0
-        self.seconds = 0.0
-        model = model.to(memory_format=torch.channels_last)
-        self.average = copy.deepcopy(model).to(fabric.device).eval().requires_grad_(False)
-        self.loss_weights = loss_weights(recipe.loss)
-        self.model, *optimizers = fabric.setup(model, *_optimizers(model, recipe.kernel_rate > 0))
-        self.optimizers = list(zip(optimizers, (recipe.learning_rate, recipe.kernel_rate)))
-
-    def step(
-        self, distortion: Distortion, images: Tensor, objects: Sequence[Objects]
-    ) -> dict[str, float]:
-        """One step on N x 3 x H x W images; the losses before it."""
-        started = time.monotonic()
-        recipe, fabric = self.recipe, self.fabric
-        torch.manual_seed((recipe.seed * 1_000_003 + self.iteration) * 1_009 + fabric.global_rank)
-        for optimizer, highest in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(
-                    highest, self.iteration, recipe.iterations, recipe.warm_up
-                )
-        images = images.to(fabric.device, memory_format=torch.channels_last)
-        moved = [each.to(fabric.device) for each in objects]
-        self.model.train()
-        decoded, bpp = self.model(images)
-        with fabric.autocast():
-            terms = distortion(decoded, images, moved)
-        loss = total(terms, self.loss_weights) + recipe.rate_weight * bpp
-        for optimizer, _ in self.optimizers:
-            optimizer.zero_grad()
-        fabric.backward(loss)
-        fabric.clip_gradients(
-            self.model,
-            self.optimizers[0][0],
-            max_norm=_LARGEST_GRADIENT,
-            error_if_nonfinite=False,
-        )
-        for optimizer, _ in self.optimizers:
-            optimizer.step()
-        follow(self.average, self.model.module, self.iteration, recipe.averaging)
-        self.iteration += 1
-        self.seconds += time.monotonic() - started
-        losses = {"loss": loss, **terms, "bpp": bpp}
-        return {name: float(value.detach()) for name, value in losses.items()}
-
-    def weights(self, dataset: Dataset) -> Weights:
-        """The average, and what its file says of itself."""
-        recipe = self.recipe
-        training = {
-            "dataset": dataset.name,
-            "images": len(dataset.pictures),
-            "recipe": asdict(recipe),
-            **self.origin,
-            "minutes": round(self.seconds / 60, 1),
-            "device": self.fabric.device.type,
-            "devices": self.fabric.world_size,
-            "threads": torch.get_num_threads(),
-        }
-        network = None if recipe.trained == "ncn-lsm" else self.average.network
-        to_alpha = self.average.lsmnet.to_alpha if self.average.lsmnet else None
-        description = Description(recipe.channels, recipe.rate_weight, recipe.backbone, training)
-        return Weights(network, to_alpha, description)
-
-    def save(self, path: Path) -> None:
-        """Writes all that `resume` needs, complete or not at all."""
-        save_checkpoint(
-            path,
-            {
-                **self._belongs_to(),
-                "iteration": self.iteration,
-                "seconds": self.seconds,
-                "model": self.model.module.state_dict(),
-                "average": self.average.state_dict(),
-                "optimizers": [optimizer.state_dict() for optimizer, _ in self.optimizers],
-            },
-        )
-
-    def resume(self, path: Path) -> None:
-        """Takes over a checkpoint, if there is one.
-
-        Raises:
-            UsageError: if it is of a training with another recipe or another start.
-        """
-        stored = load_checkpoint(path, self.fabric.device, self._belongs_to())
-        if stored is None:
-            return
-        self.model.module.load_state_dict(stored["model"])
-        self.average.load_state_dict(stored["average"])
-        for (optimizer, _), kept in zip(self.optimizers, stored["optimizers"], strict=True):
-            optimizer.load_state_dict(kept)
-        self.iteration = stored["iteration"]
-        self.seconds = stored["seconds"]
-
-    def _belongs_to(self) -> dict[str, Any]:
-        return {"recipe": asdict(self.recipe), "starting weights": self.origin}
+def _batches(dataset: Dataset, recipe: CodecRecipe, batch: int) -> Batches:
+    return Batches(dataset, batch, recipe.seed, Augmentation(crop=recipe.crop))
 
 
-def _optimizers(model: Model, orthogonalize: bool) -> list[torch.optim.Optimizer]:
+def _optimizers(model: Model, recipe: CodecRecipe) -> list[tuple[torch.optim.Optimizer, float]]:
     """Adam for all that is trained, or Muon for the network's kernels and Adam for the rest."""
-    network = model.network
-    layers = [
-        layer
-        for part in (network.analysis, network.hyper_encoder, network.hyper_decoder)
-        for layer in part
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and layer.weight.requires_grad
-    ]
-    layers += [layer for layer in network.synthesis if isinstance(layer, nn.ConvTranspose2d)]
-    kernels = {id(layer.weight) for layer in layers} if orthogonalize else set()
+    layers: list[nn.Module] = []
+    if recipe.kernel_rate:
+        network = model.network
+        parts = (network.analysis, network.hyper_encoder, network.hyper_decoder, network.synthesis)
+        kinds = (nn.Conv2d, nn.ConvTranspose2d)
+        layers = [layer for part in parts for layer in part if isinstance(layer, kinds)]
+        layers = [layer for layer in layers if layer.weight.requires_grad]
+    kernels = {id(layer.weight) for layer in layers}
     rest = [p for p in model.parameters() if p.requires_grad and id(p) not in kernels]
-    adam = torch.optim.Adam(rest)
-    return [adam, Muon(layers, lr=0.0)] if orthogonalize else [adam]
+    optimizers: list[tuple[torch.optim.Optimizer, float]]
+    optimizers = [(torch.optim.Adam(rest), recipe.learning_rate)]
+    if layers:
+        optimizers.append((Muon(layers, recipe.kernel_rate), recipe.kernel_rate))
+    return optimizers
+
+
+def _weights(
+    dataset: Dataset, recipe: CodecRecipe, origin: Mapping[str, str], trained: Trained
+) -> Weights:
+    """The average, and what its file says of itself."""
+    assert isinstance(trained.average, _Training)
+    model = trained.average.model
+    training: dict[str, Any] = {
+        "dataset": dataset.name,
+        "images": len(dataset.pictures),
+        "recipe": asdict(recipe),
+        **origin,
+        "minutes": round(trained.seconds / 60, 1),
+        "device": trained.device,
+        "devices": trained.devices,
+        "threads": torch.get_num_threads(),
+        "validation": dict(trained.validation),
+    }
+    network = None if recipe.trained == "ncn-lsm" else model.network
+    to_alpha = model.lsmnet.to_alpha if model.lsmnet else None
+    description = Description(recipe.channels, recipe.rate_weight, recipe.backbone, training)
+    return Weights(network, to_alpha, description)

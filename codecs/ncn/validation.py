@@ -1,21 +1,31 @@
-"""Judges a codec in training on the validation images."""
+"""Measure a codec in training on validation images."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmark.analysis import open_analysis
+import torch
+from torch import Tensor
+
+from benchmark.analysis import TrainingNetwork, open_analysis, open_training_network
+from benchmark.analysis.mask_rcnn.targets import Objects
+from benchmark.analysis.mask_rcnn.training_batches import Augmentation, Batches
 from benchmark.datasets.dataset import Dataset, read_image
 from benchmark.image import Image
 from benchmark.metrics.average_precision import GroundTruth
 from benchmark.metrics.image_quality import psnr
 
 Validate = Callable[[Callable[[Image], tuple[Image, float]]], dict[str, float]]
-"""Judges a function that gives an image's decoded image and estimated bits."""
+"""Measures a function that gives an image's decoded image and estimated bits."""
 
 
 def validation(analysis: str, dataset: Dataset, most: int) -> Validate | None:
-    """A function that measures estimated rate, PSNR and wAP on validation images.
+    """Return a function that measures a codec on validation images.
+
+    It gives the estimated rate (``validation_bpp``, bits per pixel), the mean PSNR (``psnr``, dB),
+    and, where there are annotations, wAP (``wap``, percent) and the ``gap``: the task loss of the
+    decoded images minus that of the originals. While the gap is larger than lambda R, it is the
+    training (or the network) that limits the codec, not the rate.
 
     Args:
         analysis: spec of the judging analysis network.
@@ -27,19 +37,48 @@ def validation(analysis: str, dataset: Dataset, most: int) -> Validate | None:
         return None
     network = open_analysis(analysis)
     truth = GroundTruth(dataset, pictures) if dataset.categories else None
+    losses = None
+    if truth:
+        losses = _TaskLosses(open_training_network(analysis, dataset.categories), dataset)
 
     def validate(code: Callable[[Image], tuple[Image, float]]) -> dict[str, float]:
-        bpp, decibel, found = 0.0, 0.0, {}
-        for picture in pictures:
+        bpp, decibel, gap, found = 0.0, 0.0, 0.0, {}
+        for number, picture in enumerate(pictures):
             image = read_image(picture.path)
             decoded, bits = code(image)
             bpp += bits / (image.shape[0] * image.shape[1]) / len(pictures)
             decibel += psnr(image, decoded) / len(pictures)
-            if truth:
+            if truth and losses:
                 found[picture.id] = network.detect([decoded])[0]
+                gap += losses.gap(number, decoded) / len(pictures)
         measured = {"validation_bpp": round(bpp, 5), "psnr": round(decibel, 3)}
         if truth:
             measured["wap"] = round(truth.average_precision(found).wap, 3)
+            measured["gap"] = round(gap, 4)
         return measured
 
     return validate
+
+
+class _TaskLosses:
+    """The task loss of decoded images beside that of their originals."""
+
+    def __init__(self, network: TrainingNetwork, dataset: Dataset) -> None:
+        self._network = network
+        self._batches = Batches(dataset, 1, 0, Augmentation())
+        self._of_originals: dict[int, float] = {}
+
+    def gap(self, number: int, decoded: Image) -> float:
+        """Return the loss of a decoded image minus that of the original."""
+        image, objects = self._batches.whole(number)
+        if number not in self._of_originals:
+            self._of_originals[number] = self._loss(image, objects, number)
+        pixels = torch.from_numpy(decoded.copy()).permute(2, 0, 1)[None].float() / 255
+        return self._loss(pixels, objects, number) - self._of_originals[number]
+
+    @torch.inference_mode()
+    def _loss(self, image: Tensor, objects: Objects, seed: int) -> float:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)  # the same anchors and proposals are drawn for both images
+            losses = self._network.losses(self._network.features(image), [objects])
+        return float(torch.stack([loss.float() for loss in losses.values()]).sum())

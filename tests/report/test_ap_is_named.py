@@ -6,7 +6,7 @@ from makers import make_manifest
 
 from benchmark.evaluation.deltas import delta_rates
 from benchmark.evaluation.tables import Tables
-from benchmark.report.curves import draw_curves, render
+from benchmark.report.curve_plots import draw_curves, render
 from benchmark.report.html import html_report
 from benchmark.report.text import summary_text
 

@@ -12,7 +12,7 @@ from makers import make_manifest, make_record
 
 from benchmark.evaluation.deltas import delta_rates
 from benchmark.evaluation.tables import Tables
-from benchmark.report.curves import draw_curves, render
+from benchmark.report.curve_plots import draw_curves, render
 from benchmark.report.gallery import Gallery, GalleryPicture, Outline
 from benchmark.report.html import html_report
 

@@ -70,6 +70,11 @@ class Batches:
         pairs = [_augmented(example, (height, width), brightness, rng) for example in examples]
         return torch.cat([image for image, _ in pairs]), [objects for _, objects in pairs]
 
+    def whole(self, index: int) -> tuple[Tensor, Objects]:
+        """Return a picture of the data set as it is, 1 x 3 x H x W in [0, 1], and its objects."""
+        example = self._example(index)
+        return _padded(example, example.image.shape[:2])
+
     def _at(self, position: int) -> int:
         """Index of the picture at a position of the endless, shuffled sequence."""
         epoch, place = divmod(position, len(self._dataset.pictures))
@@ -87,13 +92,12 @@ class Batches:
 
     def _read(self, index: int) -> _Example:
         picture = self._dataset.pictures[index]
-        image = read_image(picture.path).copy()  # torch takes no read-only arrays
+        image = read_image(picture.path)
         height, width = image.shape[:2]
         boxes, labels, crops = [], [], []
         ignored = np.zeros((height, width), bool)
         for instance in self._dataset.instances(picture):
-            # the image may be without an odd last row or column
-            mask = instance.mask[:height, :width]
+            mask = instance.mask
             if not mask.any():
                 continue
             if instance.ignored:
@@ -147,6 +151,14 @@ def _augmented(
 ) -> tuple[Tensor, Objects]:
     """An image (1 x 3 x H x W, padded to the size) and its objects, perhaps mirrored."""
     gain, offset = (rng.uniform(0.8, 1.25), rng.uniform(-0.08, 0.08)) if brightness else (1.0, 0.0)
+    image, objects = _padded(example, size, gain, offset)
+    return _mirrored(image, objects) if rng.random() < 0.5 else (image, objects)
+
+
+def _padded(
+    example: _Example, size: tuple[int, int], gain: float = 1.0, offset: float = 0.0
+) -> tuple[Tensor, Objects]:
+    """An image (1 x 3 x H x W, padded to the size), brightened, and its objects."""
     pixels = torch.from_numpy(example.image).permute(2, 0, 1)[None].to(torch.float32)
     image = (pixels * (gain / 255) + offset).clamp_(0, 1)
     masks = torch.zeros(len(example.boxes), *size, dtype=torch.uint8)
@@ -162,7 +174,7 @@ def _augmented(
             torch.from_numpy(example.ignored), (0, size[1] - width, 0, size[0] - height)
         ),
     )
-    return _mirrored(image, objects) if rng.random() < 0.5 else (image, objects)
+    return image, objects
 
 
 def _mirrored(image: Tensor, objects: Objects) -> tuple[Tensor, Objects]:

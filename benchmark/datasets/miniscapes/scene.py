@@ -9,6 +9,7 @@ import numpy as np
 
 from benchmark.datasets.miniscapes import background, camera, layout
 from benchmark.datasets.miniscapes.canvas import Camera, Canvas, Dice, Light
+from benchmark.datasets.miniscapes.street import make_street
 
 SMALLEST_INSTANCE = 150  # visible pixels, about 12 x 12; less counts as part of a group
 
@@ -33,7 +34,7 @@ def draw_scene(seed: int, width: int = 512, height: int = 256) -> Scene:
         light=_make_light(dice),
         dice=dice,
     )
-    street = background.make_street(dice)
+    street = make_street(dice)
     background.draw_background(canvas, street)
     layout.populate(canvas, street, dice)
     if dice.chance(0.5):

@@ -17,7 +17,14 @@ _STEPS = 256  # random grey levels of the noise grids
 # Contrast of each octave, by the size of its cells in pixels (height, width).
 # Equal contrast in all octaves is the 1/f^2 power spectrum of photographs.
 _OCTAVES: dict[str, list[tuple[int, int, float]]] = {
-    "natural": [(64, 64, 0.4), (32, 32, 0.4), (16, 16, 0.4), (8, 8, 0.32), (4, 4, 0.22), (2, 2, 0.15)],
+    "natural": [
+        (64, 64, 0.4),
+        (32, 32, 0.4),
+        (16, 16, 0.4),
+        (8, 8, 0.32),
+        (4, 4, 0.22),
+        (2, 2, 0.15),
+    ],
     "smooth": [(128, 128, 0.8), (64, 64, 0.7), (32, 32, 0.5), (16, 16, 0.3), (8, 8, 0.15)],
     "grit": [(16, 16, 0.15), (8, 8, 0.2), (4, 4, 0.3), (2, 2, 0.4)],
     "gloss": [(64, 64, 0.6), (32, 32, 0.6), (8, 16, 0.4), (4, 16, 0.3), (2, 4, 0.12)],

@@ -132,7 +132,7 @@ def test_gradients_of_features_and_task_loss_reach_the_image(scenes: Dataset) ->
     (gradient,) = torch.autograd.grad(network.stride16_features(image).sum(), image)
     assert gradient.abs().sum() > 0
 
-    losses = network.task_loss(image, [objects])
+    losses = network.losses(network.features(image), [objects])
     assert set(losses) == {"objectness", "proposal", "class", "box", "mask"}
     for name, loss in losses.items():
         (gradient,) = torch.autograd.grad(loss, image, retain_graph=True)
@@ -144,7 +144,9 @@ def test_gradients_of_features_and_task_loss_reach_the_image(scenes: Dataset) ->
 
 def test_image_without_objects_has_finite_losses() -> None:
     network = MaskRcnn(width=8)
-    losses = network.task_loss(torch.rand(1, 3, 64, 64), [Objects.of([], CATEGORIES, (64, 64))])
+    losses = network.losses(
+        network.features(torch.rand(1, 3, 64, 64)), [Objects.of([], CATEGORIES, (64, 64))]
+    )
     total = torch.stack(list(losses.values())).sum()
     total.backward()
     assert total.isfinite()
@@ -176,7 +178,9 @@ def test_nothing_is_learned_inside_ignored_regions() -> None:
 
     network = MaskRcnn(width=8).eval()
     whole = [Instance(24, np.ones((64, 64), bool), ignored=True)]
-    losses = network.task_loss(torch.rand(1, 3, 64, 64), [Objects.of(whole, CATEGORIES, (64, 64))])
+    losses = network.losses(
+        network.features(torch.rand(1, 3, 64, 64)), [Objects.of(whole, CATEGORIES, (64, 64))]
+    )
     assert losses["mask"] == 0 and losses["box"] == 0
 
 

@@ -10,13 +10,14 @@ from safetensors.torch import load_file
 
 from benchmark.analysis.analysis_network import AnalysisNetwork
 from benchmark.analysis.mask_rcnn.adapter import MaskRcnnAnalysis
-from benchmark.analysis.mask_rcnn.training import Recipe, train_analysis
+from benchmark.analysis.mask_rcnn.training import AnalysisRecipe, train_analysis
 from benchmark.analysis.mask_rcnn.weights_file import load_weights
 from benchmark.datasets.dataset import Dataset, read_image
 from benchmark.errors import UsageError
-from benchmark.training.loop import CHECKPOINT, LOG, WEIGHTS, learning_rate
+from benchmark.training.loop import CHECKPOINT, LOG, WEIGHTS
+from benchmark.training.schedule import learning_rate
 
-SHORT = Recipe(iterations=6, batch=2, width=8, warm_up=2)
+SHORT = AnalysisRecipe(iterations=6, batch=2, width=8, warm_up=2)
 
 
 def read_log(folder: Path) -> list[dict[str, float]]:
@@ -24,7 +25,7 @@ def read_log(folder: Path) -> list[dict[str, float]]:
 
 
 def test_training_lowers_the_loss(scenes: Dataset, tmp_path: Path) -> None:
-    recipe = Recipe(iterations=80, batch=2, width=8, warm_up=5, learning_rate=4e-3)
+    recipe = AnalysisRecipe(iterations=80, batch=2, width=8, warm_up=5, learning_rate=4e-3)
     path = train_analysis(scenes, tmp_path, recipe)
     losses = [line["loss"] for line in read_log(tmp_path)]
     assert len(losses) == 4
@@ -61,9 +62,9 @@ def test_finished_training_is_not_done_again(scenes: Dataset, tmp_path: Path) ->
 
 
 def test_another_recipe_does_not_continue_a_training(scenes: Dataset, tmp_path: Path) -> None:
-    train_analysis(scenes, tmp_path, Recipe(iterations=1, batch=1, width=8))
+    train_analysis(scenes, tmp_path, AnalysisRecipe(iterations=1, batch=1, width=8))
     with pytest.raises(UsageError, match=r"checkpoint.pt belongs to a training with another"):
-        train_analysis(scenes, tmp_path, Recipe(iterations=2, batch=1, width=8))
+        train_analysis(scenes, tmp_path, AnalysisRecipe(iterations=2, batch=1, width=8))
 
 
 def test_half_written_checkpoint_is_refused(scenes: Dataset, tmp_path: Path) -> None:
@@ -79,7 +80,7 @@ def test_validation_is_logged_and_described(scenes: Dataset, tmp_path: Path) -> 
         judged.append(network.detect([read_image(scenes.pictures[0].path)]))
         return 10.0 * len(judged)
 
-    recipe = Recipe(iterations=3, batch=1, width=8)
+    recipe = AnalysisRecipe(iterations=3, batch=1, width=8)
     path = train_analysis(scenes, tmp_path, recipe, evaluate=evaluate, evaluate_every=2)
     assert read_log(tmp_path) == [{"iteration": 2, "wap": 10.0}, {"iteration": 3, "wap": 20.0}]
     assert load_weights(path)[1].training["wap"] == 20.0

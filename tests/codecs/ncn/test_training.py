@@ -21,7 +21,7 @@ from benchmark.analysis.mask_rcnn.weights_file import Description as AnalysisDes
 from benchmark.analysis.mask_rcnn.weights_file import save_weights as save_analysis
 from benchmark.codecs.ncn.distortion import Distortion, distortion
 from benchmark.codecs.ncn.network import NCN
-from benchmark.codecs.ncn.training import Recipe, train_codec
+from benchmark.codecs.ncn.training import CodecRecipe, train_codec
 from benchmark.codecs.ncn.weights_file import Description, Weights, load_weights, save_weights
 from benchmark.datasets import open_dataset
 from benchmark.datasets.cityscapes import Cityscapes
@@ -30,7 +30,15 @@ from benchmark.datasets.miniscapes.scene import draw_scene
 from benchmark.errors import UsageError
 from benchmark.training.loop import CHECKPOINT, LOG
 
-SHORT = Recipe("ncn", "hvs", 100, iterations=6, channels=8, crop=(64, 64), warm_up=2)
+SHORT = CodecRecipe(
+    trained="ncn",
+    loss="hvs",
+    rate_weight=100,
+    iterations=6,
+    channels=8,
+    crop=(64, 64),
+    warm_up=2,
+)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +86,7 @@ def one_thread():
 
 
 def hvs(device: torch.device) -> Distortion:
-    return distortion("hvs", None)  # type: ignore[arg-type]  # not used by this loss
+    return distortion(["hvs"], None)  # type: ignore[arg-type]  # not used by this loss
 
 
 def log_of(folder: Path) -> list[dict[str, float]]:
@@ -162,9 +170,11 @@ def test_the_analysis_network_s_losses_reach_the_codec(
     gradients: list[Tensor] = []
 
     def watched(device: torch.device) -> Distortion:
-        inner = distortion(loss, network)
+        inner = distortion([loss], network)
 
-        def measure(decoded: Tensor, images: Tensor, objects: Sequence[Objects]) -> Tensor:
+        def measure(
+            decoded: Tensor, images: Tensor, objects: Sequence[Objects]
+        ) -> dict[str, Tensor]:
             decoded.register_hook(gradients.append)
             return inner(decoded, images, objects)
 
@@ -185,7 +195,7 @@ def test_what_does_not_go_together_is_refused(
     (tmp_path / "photos").mkdir()
     PIL.Image.fromarray(draw_scene(0).image).save(tmp_path / "photos/a.png")
     photos = open_dataset(f"images:{tmp_path / 'photos'}")
-    refused: list[tuple[str, Dataset, Recipe, Path | None, Path | None]] = [
+    refused: list[tuple[str, Dataset, CodecRecipe, Path | None, Path | None]] = [
         ("no annotations", photos, replace(SHORT, loss="task"), None, None),
         ("give --start", scenes, lsm, None, None),
         ("needs --backbone", scenes, replace(lsm, backbone=""), start, None),
