@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
 
 from benchmark.analysis.analysis_network import NETWORKS
 from benchmark.codec import CODECS, Codec
 from benchmark.contracts.outcome import Check, checked
 from benchmark.datasets.dataset import DATASETS
 from benchmark.errors import UsageError
+from benchmark.plugins import Kind
 from benchmark.runner import RUNNERS
 
 __all__ = ["Check", "check"]
 
-_KINDS = (CODECS, RUNNERS, DATASETS, NETWORKS)
+_KINDS: tuple[Kind[Any], ...] = (CODECS, RUNNERS, DATASETS, NETWORKS)
 
 
 def check(asked: str | type[Codec], options: Mapping[str, str] | None = None) -> Iterator[Check]:
@@ -39,32 +42,35 @@ def check(asked: str | type[Codec], options: Mapping[str, str] | None = None) ->
         raise UsageError(f"there is no plug-in {name!r}; {known}")
     if options and CODECS not in found:
         raise UsageError(f"{name} is no codec: it has no options")
-    # Imported here because a runner's contract needs nothing of a codec's, which loads torch.
+    if where and len(found) > 1:
+        found = [kind for kind in found if kind.found()[name].where] or found
     for kind in found:
-        checked_spec = spec if len(found) == 1 or kind.found()[name].where or not where else name
-        loaded = checked(f"{kind.noun} {name} can be loaded", lambda kind=kind: _load(kind, name))
+        kind.split(spec)
+        loaded = checked(f"the {kind.noun} {name} can be loaded", partial(_load, kind, name))
         yield loaded
-        if not loaded.passed:
-            continue
-        kind.split(checked_spec)
-        if kind is CODECS:
-            from benchmark.contracts.codec_contract import check_codec
-
-            yield from check_codec(name, options or {})
-        elif kind is RUNNERS:
-            from benchmark.contracts.runner_contract import check_runner
-
-            yield from check_runner(checked_spec)
-        elif kind is DATASETS:
-            from benchmark.contracts.dataset_contract import check_dataset
-
-            yield from check_dataset(checked_spec)
-        else:
-            from benchmark.contracts.network_contract import check_network
-
-            yield from check_network(checked_spec)
+        if loaded.passed:
+            yield from _contract(kind, spec, options or {})
 
 
-def _load(kind: object, name: str) -> str:
-    found = kind.load(name)  # type: ignore[attr-defined]
+def _contract(kind: Kind[Any], spec: str, options: Mapping[str, str]) -> Iterator[Check]:
+    # imported here because some contracts load torch, and a runner's needs none
+    if kind is CODECS:
+        from benchmark.contracts.codec_contract import check_codec
+
+        return check_codec(spec, options)
+    if kind is RUNNERS:
+        from benchmark.contracts.runner_contract import check_runner
+
+        return check_runner(spec)
+    if kind is DATASETS:
+        from benchmark.contracts.dataset_contract import check_dataset
+
+        return check_dataset(spec)
+    from benchmark.contracts.network_contract import check_network
+
+    return check_network(spec)
+
+
+def _load(kind: Kind[Any], name: str) -> str:
+    found = kind.load(name)
     return f"{found.__module__}.{found.__qualname__}"

@@ -15,7 +15,7 @@ import numpy as np
 from benchmark.codec import CODECS, Codec, RatePoint, identity_of, new_codec
 from benchmark.contracts.outcome import Check, checked, expect
 from benchmark.contracts.source_contract import unnoticed_edits
-from benchmark.errors import CodecUnavailable, ProgramError, UsageError
+from benchmark.errors import CodecUnavailable, PluginError, ProgramError, UsageError
 from benchmark.image import Image
 from benchmark.run.jobs import CodecChoice, pixels_hash
 from benchmark.runner import Finished, Runner, open_runner
@@ -40,7 +40,11 @@ def check_codec(name: str, options: Mapping[str, str]) -> Iterator[Check]:
         UsageError: if it does not have one of the options.
         CodecUnavailable: if it cannot run here.
     """
-    codec = new_codec(CODECS.load(name), options)
+    try:
+        codec = new_codec(CODECS.load(name), options)
+    except PluginError as error:
+        yield Check("it can be constructed and has rate points", str(error))
+        return
     choice = CodecChoice(name, tuple(options.items()), codec.rate_points, CODECS.handed_over(name))
     printed = io.StringIO()
     runner = open_runner("local", 1)
