@@ -16,7 +16,7 @@ from benchmark.errors import UsageError
 from benchmark.evaluation.external_curves import external_curves
 from benchmark.evaluation.opened_run import OpenedRun
 from benchmark.evaluation.tables import Tables, evaluate, read_summary, stored_tables
-from benchmark.report.curves import draw_curves
+from benchmark.report.curve_plots import draw_curves
 from benchmark.report.write import write_report
 from benchmark.run.carry_out import OnProgress, RunOutcome
 from benchmark.run.experiment import Experiment, perform, prepare
