@@ -1,122 +1,345 @@
-"""Runs, plans and reports: what the command line and the Python API do."""
+"""The Python API: run experiments, plan them, open finished runs."""
 
 from __future__ import annotations
 
+import inspect
 import logging
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import pandas as pd
+
+from benchmark.codec import Codec
 from benchmark.errors import UsageError
 from benchmark.evaluation.external_curves import external_curves
 from benchmark.evaluation.opened_run import OpenedRun
 from benchmark.evaluation.tables import Tables, evaluate, read_summary, stored_tables
+from benchmark.report.curve_plots import draw_curves
 from benchmark.report.write import write_report
 from benchmark.run.carry_out import OnProgress, RunOutcome
 from benchmark.run.experiment import Experiment, perform, prepare
+from benchmark.run.plan import Plan, plan_experiment
 from benchmark.run.run_folder import RunFolder
 from benchmark.runner import open_runner
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 _log = logging.getLogger("benchmark")
 
+CodecAsked = str | type[Codec]
+"""A codec's name, or its class where no module has it, for example one from a notebook."""
 
-@dataclass(frozen=True)
-class RunResult:
-    """What came out of an experiment.
+
+class Run:
+    """A run folder with its results.
 
     Attributes:
-        run: the run folder, opened.
-        tables: None where no rate point has all images.
-        outcome: what was done.
+        path: the run folder.
+        anchor: the codec that the others are compared to, where nothing else is asked for.
+        tables: all tables, and the notes on them; None where no rate point has all images.
+        outcome: what `run` did; None where the folder was only opened.
         unfinished: the rate points that were asked for and lack results, CODEC RATE.
-        wall_s: seconds that the jobs took.
+        wall_s: seconds that `run` took for its jobs; 0 where the folder was only opened.
     """
 
-    run: OpenedRun
-    tables: Tables | None
-    outcome: RunOutcome
-    unfinished: Sequence[str]
-    wall_s: float
+    def __init__(
+        self,
+        opened: OpenedRun,
+        tables: Tables | None,
+        anchor: str,
+        outcome: RunOutcome | None = None,
+        unfinished: Sequence[str] = (),
+        wall_s: float = 0.0,
+        ap: str | None = None,
+    ) -> None:
+        """Hold results; ``ap`` is whose AP they have, where it is not the one of the manifest."""
+        self._opened, self._ap = opened, ap
+        self.path: Path = opened.folder.path
+        self.tables, self.anchor, self.outcome = tables, anchor, outcome
+        self.unfinished, self.wall_s = list(unfinished), wall_s
+
+    def __repr__(self) -> str:
+        names = ", ".join(dict.fromkeys(self.summary["codec"])) if self.tables else "no results"
+        return f"<Run {self.path}: {names}>"
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """One row per codec and rate point, as in ``summary.csv``.
+
+        Raises:
+            UsageError: if no rate point has all images.
+        """
+        return self._finished().summary
+
+    @property
+    def records(self) -> pd.DataFrame:
+        """One row per codec, rate point and image, with bpp and all qualities of the image."""
+        rows = []
+        for record in self._opened.records:
+            values = {name: getattr(record, name) for name in record.__struct_fields__}
+            values.pop("unknown", None)
+            qualities = values.pop("qualities")
+            rows.append(values | {"bpp": record.bpp} | qualities)
+        return pd.DataFrame(rows)
+
+    def deltas(self, anchor: str | None = None) -> pd.DataFrame:
+        """Return the Bjontegaard delta rates against a codec, as in ``bd_rate.csv``.
+
+        Args:
+            anchor: the codec; None for the run's.
+
+        Raises:
+            UsageError: if no rate point has all images, or the anchor has no results.
+        """
+        anchor = anchor or self.anchor
+        known = dict.fromkeys(self.summary["codec"])
+        if anchor not in known:
+            raise UsageError(f"{self.path} has no codec {anchor!r}: it has {', '.join(known)}")
+        return self._finished().against(anchor)
+
+    def figure(self, external: Sequence[str] = ()) -> Figure:
+        """Return the curves of all codecs as a Matplotlib figure.
+
+        Args:
+            external: curves from elsewhere, NAME=FILE, to draw too.
+
+        Raises:
+            UsageError: if no rate point has all images, or an external file holds no curve.
+        """
+        drawn = external_curves(external, sorted(set(self.summary["codec"])))
+        return draw_curves(pd.concat([self.summary, *drawn], ignore_index=True))
+
+    def report(self, anchor: str | None = None, external: Sequence[str] = ()) -> Path:
+        """Write tables, curves and the page that shows all; return the page's path.
+
+        Args:
+            anchor: codec that the others are compared to; None for the run's.
+            external: curves from elsewhere, NAME=FILE, that are drawn with the run's own.
+
+        Raises:
+            UsageError: if no rate point has all images, or an external file holds no curve.
+        """
+        tables = self._finished()
+        drawn = external_curves(external, sorted(set(tables.summary["codec"])))
+        with self._opened.folder.locked():
+            if self._ap:
+                self._opened.write_ap(self._ap)
+            write_report(self._opened, tables, anchor or self.anchor, drawn)
+        return self.path / "report.html"
+
+    def _finished(self) -> Tables:
+        if self.tables is None:
+            raise UsageError(f"{self.path} holds no rate point of all images")
+        return self.tables
 
 
-def run_experiment(
-    experiment: Experiment,
-    out: Path,
+def run(
+    codecs: Sequence[CodecAsked] | None = None,
     *,
+    dataset: str = "miniscapes",
+    limit: int | None = None,
+    rates: Sequence[str] = (),
+    options: Mapping[str, Mapping[str, str]] | None = None,
+    analysis: str | None = "miniscapes",
+    ap: str = "coco",
+    device: str | None = None,
+    bitstreams: str | Path | None = None,
+    job_limit_s: float | None = None,
     anchor: str = "vtm",
     runner: str = "local",
     jobs: int | None = None,
+    out: str | Path = "results/run",
+    command: str = "",
     on_progress: OnProgress = lambda done, jobs: None,
-) -> RunResult:
+) -> Run:
     """Carry out an experiment, and write its run folder with tables and report.
 
+    Called again after any interruption, it goes on from what the folder holds.
+
     Args:
-        experiment: what is asked for.
-        out: the run folder; it goes on from what it holds.
+        codecs: names, or classes; None for all that can run here.
+        dataset: ``NAME`` or ``NAME:WHERE``.
+        limit: number of images, the first of the data set; None for all.
+        rates: names of rate points, ``qp32`` or ``vtm:qp32``; none for each codec's own.
+        options: of codecs, by the codec's name.
+        analysis: the analysis network, ``NAME`` or ``NAME:WHERE``; None for none.
+        ap: whose average precision of masks is computed, ``coco`` or ``cityscapes``.
+        device: of the analysis network, ``cpu`` or ``cuda``; None for CUDA where there is a device.
+        bitstreams: another run folder, whose bitstreams of the same codecs are taken.
+        job_limit_s: seconds after which coding and judging an image at a rate point is given up;
+            None for never.
         anchor: codec that the others are compared to.
-        runner: where to work.
-        jobs: number of jobs that are worked on at once; None for one a core.
-        on_progress: is told of each job that ends.
+        runner: where to work, ``NAME`` or ``NAME:WHERE``.
+        jobs: number of jobs that are worked on at once; None for one per core.
+        out: the run folder.
+        command: what the run folder says how the experiment can be asked for again; empty for this
+            call.
+        on_progress: is told of each job that ends: how many are done, and of how many.
 
     Raises:
         UsageError: if it cannot be carried out as it was asked for.
+        CodecUnavailable: if a codec that was asked for cannot run here.
     """
+    asked = {name: value for name, value in locals().items() if name in _SHOWN}
+    experiment = _experiment(
+        codecs, dataset, limit, rates, options, analysis, ap, device, bitstreams, job_limit_s,
+        command or _call(asked),
+    )  # fmt: skip
     started = time.perf_counter()
-    prepared = prepare(experiment, out, runner, jobs)
-    with prepared.folder.locked():
-        performed = perform(prepared, on_progress)
-        wall_s = time.perf_counter() - started
-        run = OpenedRun(prepared.folder, prepared.dataset)
-        tables: Tables | None = evaluate(
-            run, prepared.pictures, prepared.runner, anchor, prepared.ap
-        )
-        if tables is not None and tables.summary.empty:
-            tables = None
-        if tables is not None:
-            write_report(run, tables, anchor)
-    prepared.runner.close()
-    return RunResult(run, tables, performed.outcome, performed.unfinished, wall_s)
+    prepared = prepare(experiment, Path(out), runner, jobs)
+    try:
+        with prepared.folder.locked():
+            performed = perform(prepared, on_progress)
+            wall_s = time.perf_counter() - started
+            opened = OpenedRun(prepared.folder, prepared.dataset)
+            tables: Tables | None = evaluate(
+                opened, prepared.pictures, prepared.runner, anchor, prepared.ap
+            )
+            if tables is not None and tables.summary.empty:
+                tables = None
+            if tables is not None:
+                write_report(opened, tables, anchor)
+    finally:
+        prepared.runner.close()
+    return Run(opened, tables, anchor, performed.outcome, performed.unfinished, wall_s)
 
 
-def report_run(
-    path: Path, *, anchor: str = "vtm", ap: str | None = None, external: Sequence[str] = ()
-) -> Tables:
-    """Evaluate a run folder again, and write its tables and its report again.
+def plan(
+    codecs: Sequence[CodecAsked] | None = None,
+    *,
+    dataset: str = "miniscapes",
+    limit: int | None = None,
+    rates: Sequence[str] = (),
+    options: Mapping[str, Mapping[str, str]] | None = None,
+    analysis: str | None = "miniscapes",
+    ap: str = "coco",
+    device: str | None = None,
+    bitstreams: str | Path | None = None,
+    job_limit_s: float | None = None,
+    runner: str = "local",
+    jobs: int | None = None,
+    out: str | Path = "results/run",
+    command: str = "",
+    on_progress: OnProgress = lambda done, jobs: None,
+) -> Plan:
+    """Return what `run` with the same arguments will take, from one image that is coded for real.
 
-    Where the data set cannot be had as it was, the tables stay as they are, and the log says so.
+    What was done lies in the run folder, and the run goes on from there.
+
+    Raises:
+        UsageError: if it cannot be carried out as it was asked for, or a codec fails.
+        CodecUnavailable: if a codec that was asked for cannot run here.
+    """
+    asked = {name: value for name, value in locals().items() if name in _SHOWN}
+    experiment = _experiment(
+        codecs, dataset, limit, rates, options, analysis, ap, device, bitstreams, job_limit_s,
+        command or _call(asked),
+    )  # fmt: skip
+    return plan_experiment(experiment, Path(out), runner, jobs, on_progress)
+
+
+def open_run(path: str | Path, *, anchor: str = "vtm", ap: str | None = None) -> Run:
+    """Open a finished run and evaluate it; write nothing.
+
+    Where the data set cannot be had as it was, the tables are those that the folder holds, and the
+    log says so.
 
     Args:
         path: the run folder.
         anchor: codec that the others are compared to.
-        ap: whose average precision is shown, coco or cityscapes; None for the run's own.
+        ap: whose average precision of masks is shown, coco or cityscapes; None for the run's own.
+
+    Raises:
+        UsageError: if there is no finished run, or this AP cannot be computed for it.
+    """
+    folder = RunFolder(Path(path))
+    before = read_summary(folder)
+    opened = OpenedRun(folder)
+    own = opened.manifest.ap
+    other = ap if ap != own else None
+    if ap and not own:
+        raise UsageError(f"{path} was made without an analysis network: it has no AP")
+    try:
+        known = opened.manifest.images
+        pictures = [its for its in opened.dataset.pictures if its.name in known]
+        pictures = pictures[: int(before["images"].iloc[0])]
+        opened.check([picture.name for picture in pictures])
+        tables = evaluate(opened, pictures, open_runner("local", None), anchor, ap or own)
+    except UsageError as error:
+        if other:
+            raise
+        _log.warning("without bootstrap intervals: %s", error)
+        tables = stored_tables(opened)
+    return Run(opened, tables, anchor, ap=other)
+
+
+def report(
+    path: str | Path, *, anchor: str = "vtm", ap: str | None = None, external: Sequence[str] = ()
+) -> Run:
+    """Evaluate a run folder again, write its tables and its report again, and return the run.
+
+    Args:
+        path: the run folder.
+        anchor: codec that the others are compared to.
+        ap: whose average precision of masks is shown, coco or cityscapes; None for the run's own.
         external: curves from elsewhere, NAME=FILE, that are drawn with the run's own.
 
     Raises:
         UsageError: if there is no finished run, this AP cannot be computed for it, or an external
             file holds no curve.
     """
-    folder = RunFolder(path)
-    before = read_summary(folder)
-    run = OpenedRun(folder)
-    with folder.locked():
-        drawn = external_curves(external, sorted(set(before["codec"])))
-        own = run.manifest.ap
-        if ap and not own:
-            raise UsageError(f"{path} was made without an analysis network: it has no AP")
-        try:
-            known = run.manifest.images
-            pictures = [its for its in run.dataset.pictures if its.name in known]
-            pictures = pictures[: int(before["images"].iloc[0])]
-            run.check([picture.name for picture in pictures])
-            tables = evaluate(run, pictures, open_runner("local", None), anchor, ap or own)
-        except UsageError as error:
-            if ap and ap != own:
-                raise
-            _log.warning("without bootstrap intervals: %s", error)
-            tables = stored_tables(run)
-        else:
-            if ap and ap != own:
-                run.write_ap(ap)
-        write_report(run, tables, anchor, drawn)
-    return tables
+    external_curves(external, sorted(set(read_summary(RunFolder(Path(path)))["codec"])))
+    run = open_run(path, anchor=anchor, ap=ap)
+    run.report(external=external)
+    return run
+
+
+_SHOWN = ("codecs", "dataset", "limit", "rates", "options", "analysis", "ap", "bitstreams", "out")
+"""The arguments that a call is written down with."""
+
+
+def _call(asked: Mapping[str, object]) -> str:
+    """A call of `run` that asks for the same, without what is the default."""
+    shown = []
+    for name, value in asked.items():
+        if name == "codecs" and isinstance(value, Sequence):
+            names = [repr(its) if isinstance(its, str) else its.__qualname__ for its in value]
+            shown.append(f"codecs=[{', '.join(names)}]")
+        elif value != inspect.signature(run).parameters[name].default:
+            plain = str(value) if isinstance(value, Path) else value
+            shown.append(f"{name}={plain!r}")
+    return f"benchmark.run({', '.join(shown)})"
+
+
+def _experiment(
+    codecs: Sequence[CodecAsked] | None,
+    dataset: str,
+    limit: int | None,
+    rates: Sequence[str],
+    options: Mapping[str, Mapping[str, str]] | None,
+    analysis: str | None,
+    ap: str,
+    device: str | None,
+    bitstreams: str | Path | None,
+    job_limit_s: float | None,
+    command: str,
+) -> Experiment:
+    if isinstance(codecs, str):
+        raise UsageError(f"codecs={codecs!r}: a list is needed, [{codecs!r}]")
+    if codecs is not None and not codecs:
+        raise UsageError("codecs=[]: name some, or None for all that can run here")
+    if limit is not None and limit < 1:
+        raise UsageError(f"limit={limit}: a number above 0 is needed, or None for all images")
+    given = {
+        name: {key: str(value) for key, value in its.items()}
+        for name, its in (options or {}).items()
+    }
+    return Experiment(
+        dataset=dataset, limit=limit, codecs=codecs, codec_options=given, rates=list(rates),
+        analysis=analysis, ap=ap, device=device,
+        bitstreams=Path(bitstreams) if bitstreams else None, job_limit_s=job_limit_s,
+        command=command,
+    )  # fmt: skip

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import logging
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
-from benchmark.codec import TrainableCodec, find_codecs, open_codec, takes_option
 from benchmark.errors import CodecUnavailable, UsageError
-from benchmark.run.presets import PRESETS
 
 if TYPE_CHECKING:
-    from benchmark.api import RunResult
-    from benchmark.evaluation.tables import Tables
-    from benchmark.run.experiment import Experiment
+    from benchmark.api import Run
+    from benchmark.codec import TrainableCodec
 
 FAILED_JOBS = 1
 WRONG_USE = 2
@@ -31,9 +26,9 @@ _AP_KINDS = ("coco", "cityscapes")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command; returns its exit code: 0, 1 for failed jobs, 2 for wrong use."""
+    """Carry out a command; return its exit code: 0, 1 for failed jobs, 2 for wrong use."""
     given = sys.argv[1:] if arguments is None else list(arguments)
-    options = _parser().parse_args(given, argparse.Namespace(arguments=given))
+    options = _parser(given).parse_args(given, argparse.Namespace(arguments=given))
     _show_log()
     try:
         return options.command(options)
@@ -51,6 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _show_log() -> None:
     """Print what the package says on the standard error, a line each, above any bar."""
 
+    import logging
+
+    from tqdm import tqdm
+
     class Lines(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             tqdm.write(self.format(record), file=sys.stderr)
@@ -60,53 +59,65 @@ def _show_log() -> None:
     log.setLevel(logging.INFO)
 
 
-def _parser() -> argparse.ArgumentParser:
+@dataclass(frozen=True)
+class _Command:
+    """A command of the command line.
+
+    Attributes:
+        help: one line in the list of commands.
+        description: in its own help.
+        add_options: adds its options; called for the command that was asked for only, because the
+            help of options says which plug-ins there are.
+        carry_out: returns the exit code.
+    """
+
+    help: str
+    description: str
+    add_options: Callable[[argparse.ArgumentParser], None]
+    carry_out: Callable[[argparse.Namespace], int]
+
+
+def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmark",
         description="Compares image codecs by bits per pixel and by what Mask R-CNN still finds.",
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_run(commands)
-    _add_plan(commands)
-    _add_report(commands)
-    _add_figures(commands)
-    _add_codecs(commands)
-    _add_train(commands)
+    for name, command in _COMMANDS.items():
+        options = commands.add_parser(name, help=command.help, description=command.description)
+        options.set_defaults(command=command.carry_out)
+        if name in given:
+            command.add_options(options)
     return parser
 
 
-def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    run = commands.add_parser(
-        "run",
-        help="compress, decode, judge, compare",
-        description="Compresses images with codecs at several rate points, lets the analysis "
-        "network judge the decoded images, and compares the codecs. Without options: a first "
-        "look at 20 images of Miniscapes with all codecs that can run here. Run again after any "
-        "interruption, it goes on.",
-    )
-    _add_experiment(run)
-    run.set_defaults(command=_run)
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *arguments: Any, **named: Any) -> None:
+        import benchmark
+
+        print(f"benchmark {benchmark.__version__}")
+        parser.exit()
 
 
-def _add_plan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    plan = commands.add_parser(
-        "plan",
-        help="how long a run will take",
-        description="Codes and judges one image as `run` with the same options would, and "
-        "says how long the whole will take, and how much disk and memory. What was done is kept: "
-        "the run goes on from it.",
-    )
-    _add_experiment(plan)
-    plan.set_defaults(command=_plan)
+def _add_run(run: argparse.ArgumentParser) -> None:
+    from benchmark.analysis.analysis_network import NETWORKS
+    from benchmark.codec import CODECS
+    from benchmark.datasets.dataset import DATASETS
+    from benchmark.run.presets import PRESETS
+    from benchmark.runner import RUNNERS
 
-
-def _add_experiment(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--preset",
         choices=sorted(PRESETS),
         help="codecs, rate points and AP of a known experiment, where nothing else is asked for",
     )
-    run.add_argument("--codecs", nargs="+", metavar="NAME", help="default: all that can run here")
+    run.add_argument(
+        "--codecs",
+        nargs="+",
+        metavar="NAME",
+        help=f"default: all that can run here, of {CODECS.forms()}",
+    )
     run.add_argument(
         "--option",
         action="append",
@@ -130,7 +141,7 @@ def _add_experiment(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--dataset",
         default="miniscapes",
-        help="miniscapes (default), cityscapes:PATH, coco:ANNOTATIONS:IMAGES, or images:FOLDER",
+        help=f"{DATASETS.forms()} (miniscapes)",
     )
     run.add_argument(
         "--limit",
@@ -143,8 +154,7 @@ def _add_experiment(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--analysis",
         default="miniscapes",
-        help="analysis network: miniscapes (default), weights:FILE, or none for rate, PSNR and "
-        "MS-SSIM only",
+        help=f"analysis network: {NETWORKS.forms()}, or none to compare images only (miniscapes)",
     )
     run.add_argument(
         "--ap",
@@ -172,16 +182,13 @@ def _add_experiment(run: argparse.ArgumentParser) -> None:
         help="give up coding and judging one image at one rate point after that time "
         "(default: never)",
     )
-    run.add_argument(
-        "--runner", default="local", help="where to work: local (default), or dask:tcp://HOST:PORT"
-    )
+    run.add_argument("--runner", default="local", help=f"where to work: {RUNNERS.forms()} (local)")
     run.add_argument(
         "--out", type=Path, default=Path("results/run"), help="run folder (results/run)"
     )
 
 
-def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    report = commands.add_parser("report", help="show a run again")
+def _add_report(report: argparse.ArgumentParser) -> None:
     report.add_argument("run", type=Path, metavar="RUN", help="run folder")
     report.add_argument(
         "--ap",
@@ -191,16 +198,9 @@ def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     report.add_argument("--anchor", default="vtm", help="codec that others are compared to (vtm)")
     _add_external(report)
-    report.set_defaults(command=_report)
 
 
-def _add_figures(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    figures = commands.add_parser(
-        "figures",
-        help="the paper's figures, from a run",
-        description="Draws, as SVG, PDF and PNG: the curves, the relative curve difference, a "
-        "comparison of decoded images, and for codecs that mask latents their masks.",
-    )
+def _add_figures(figures: argparse.ArgumentParser) -> None:
     figures.add_argument("run", type=Path, metavar="RUN", help="run folder")
     figures.add_argument("--out", type=Path, help="folder for the figures (RUN/figures)")
     figures.add_argument("--image", help="name of the image that is shown (default: the first)")
@@ -212,7 +212,6 @@ def _add_figures(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     figures.add_argument("--anchor", default="vtm", help="codec that others are compared to (vtm)")
     _add_external(figures)
-    figures.set_defaults(command=_figures)
 
 
 def _add_external(command: argparse.ArgumentParser) -> None:
@@ -226,13 +225,27 @@ def _add_external(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_codecs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    codecs = commands.add_parser("codecs", help="list all codecs, and why one cannot run here")
-    codecs.set_defaults(command=_codecs)
+def _add_nothing(parser: argparse.ArgumentParser) -> None:
+    """The command has no options."""
 
 
-def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    train = commands.add_parser("train", help="train a network")
+def _add_check(check: argparse.ArgumentParser) -> None:
+    check.add_argument(
+        "plugin", metavar="NAME[:WHERE]", help="a codec, a runner, a data set, an analysis network"
+    )
+    check.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="an option of the codec to check it with; may be repeated",
+    )
+
+
+def _add_train(train: argparse.ArgumentParser) -> None:
+    from benchmark.codec import CODECS, TrainableCodec
+    from benchmark.datasets import trainable
+
     networks = train.add_subparsers(required=True, metavar="NETWORK")
     analysis = networks.add_parser(
         "analysis",
@@ -244,7 +257,7 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     analysis.add_argument(
         "--dataset",
         default="miniscapes",
-        help="miniscapes (default), or cityscapes:PATH; its training split is used",
+        help=f"{trainable()}; its training split is used (miniscapes)",
     )
     analysis.add_argument("--scenes", type=_positive, default=2000, help="of Miniscapes (2000)")
     analysis.add_argument("--iterations", type=_positive, default=6000, help="steps (6000)")
@@ -254,8 +267,11 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     analysis.add_argument("--devices", type=_positive, default=1, help="number of them (1)")
     analysis.add_argument("--threads", type=_positive, help="default: one a core")
     analysis.set_defaults(command=_train_analysis)
-    for name, codec in sorted(find_codecs().items()):
-        if isinstance(codec, type) and issubclass(codec, TrainableCodec):
+    for name in CODECS.found():
+        codec: type[Any] = object
+        with contextlib.suppress(UsageError):  # `codecs` names what is wrong with it
+            codec = CODECS.load(name)
+        if issubclass(codec, TrainableCodec):
             options = networks.add_parser(
                 name,
                 help=f"weights of the codec {name}",
@@ -266,32 +282,24 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _run(options: argparse.Namespace) -> int:
-    from benchmark.api import run_experiment
+    import benchmark
 
     with _progress() as on_progress:
-        result = run_experiment(
-            _experiment(options),
-            options.out,
-            anchor=options.anchor,
-            runner=options.runner,
-            jobs=options.jobs,
-            on_progress=on_progress,
-        )
-    _print_outcome(result)
-    if result.tables:
-        _print_tables(result.tables, options.anchor, options.out)
-    if result.unfinished:
-        print(f"\nnot in the table, or not of all images: {', '.join(result.unfinished)}")
-    return FAILED_JOBS if result.outcome.failures or result.unfinished else 0
+        run = benchmark.run(**_asked(options), anchor=options.anchor, on_progress=on_progress)
+    _print_outcome(run)
+    if run.tables:
+        _print_tables(run)
+    if run.unfinished:
+        print(f"\nnot in the table, or not of all images: {', '.join(run.unfinished)}")
+    failures = run.outcome is not None and run.outcome.failures
+    return FAILED_JOBS if failures or run.unfinished else 0
 
 
 def _plan(options: argparse.Namespace) -> int:
-    from benchmark.run.plan import plan_experiment
+    import benchmark
 
     with _progress() as on_progress:
-        plan = plan_experiment(
-            _experiment(options), options.out, options.runner, options.jobs, on_progress
-        )
+        plan = benchmark.plan(**_asked(options), on_progress=on_progress)
     print(plan.text())
     return 0
 
@@ -299,6 +307,8 @@ def _plan(options: argparse.Namespace) -> int:
 @contextlib.contextmanager
 def _progress() -> Iterator[Callable[[int, int], None]]:
     """A bar on the standard error, which is told how many jobs are done, and of how many."""
+    from tqdm import tqdm
+
     interval = 0.1 if sys.stderr.isatty() else 30
     with tqdm(unit="job", mininterval=interval, smoothing=0, disable=None) as bar:
 
@@ -311,8 +321,9 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
         yield show
 
 
-def _print_outcome(result: RunResult) -> None:
-    outcome = result.outcome
+def _print_outcome(run: Run) -> None:
+    outcome = run.outcome
+    assert outcome is not None
     for codec, reasons in outcome.failures.items():
         print(f"{codec}: {len(reasons)} jobs failed, the first: {reasons[0]}")
     if not outcome.finished:
@@ -323,62 +334,69 @@ def _print_outcome(result: RunResult) -> None:
         )
         return
     shares = (
-        f": wall time / (their sum / workers) = "
-        f"{result.wall_s * outcome.workers / outcome.work_s:.2f}"
+        f": wall time / (their sum / workers) = {run.wall_s * outcome.workers / outcome.work_s:.2f}"
         if outcome.work_s
         else ""
     )
     print(
-        f"{outcome.finished} jobs in {result.wall_s:.0f} s ({outcome.reused} were done before); "
+        f"{outcome.finished} jobs in {run.wall_s:.0f} s ({outcome.reused} were done before); "
         f"encoding, decoding and analysis took {outcome.work_s:.0f} s on {outcome.workers} "
         f"workers{shares}"
     )
 
 
-def _print_tables(tables: Tables, anchor: str, folder: Path) -> None:
+def _print_tables(run: Run) -> None:
     from benchmark.report.text import tables_text
 
-    print(tables_text(tables.summary, tables.against(anchor), anchor))
-    for note in tables.notes:
+    assert run.tables is not None
+    print(tables_text(run.summary, run.tables.against(run.anchor), run.anchor))
+    for note in run.tables.notes:
         print(f"{note}.")
-    print(f"\nCurves: {folder}/curves.svg and .png, report: {folder}/report.html")
+    print(f"\nCurves: {run.path}/curves.svg and .png, report: {run.path}/report.html")
 
 
-def _experiment(options: argparse.Namespace) -> Experiment:
-    from benchmark.run.experiment import Experiment
+def _asked(options: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of the API's `run` and `plan` that the options stand for."""
+    from benchmark.codec import CODECS, takes_option
+    from benchmark.run.presets import PRESETS
 
     preset = PRESETS.get(options.preset)
     codecs = options.codecs or (preset.codecs if preset else None)
     codec_options = _codec_options(options.option)
     if options.checkpoints:
-        for name in codecs or find_codecs():
+        for name in codecs or CODECS.found():
             if takes_option(name, "checkpoints"):
                 codec_options.setdefault(name, {})["checkpoints"] = options.checkpoints
     rates = options.rates or [
         rate for rate in (preset.rates if preset else ()) if rate.split(":")[0] in (codecs or ())
     ]
-    return Experiment(
-        dataset=options.dataset,
-        limit=getattr(options, "limit", _FIRST_LOOK if options.dataset == "miniscapes" else None),
-        codecs=codecs,
-        codec_options=codec_options,
-        rates=rates,
-        analysis=None if options.analysis == "none" else options.analysis,
-        ap=options.ap or (preset.ap if preset else "coco"),
-        device=options.device,
-        bitstreams=options.bitstreams,
-        job_limit_s=options.job_limit,
-        command=shlex.join(["python", "-m", "benchmark", *options.arguments]),
-    )
+    return {
+        "codecs": codecs,
+        "dataset": options.dataset,
+        "limit": getattr(
+            options, "limit", _FIRST_LOOK if options.dataset == "miniscapes" else None
+        ),
+        "rates": rates,
+        "options": codec_options,
+        "analysis": None if options.analysis == "none" else options.analysis,
+        "ap": options.ap or (preset.ap if preset else "coco"),
+        "device": options.device,
+        "bitstreams": options.bitstreams,
+        "job_limit_s": options.job_limit,
+        "runner": options.runner,
+        "jobs": options.jobs,
+        "out": options.out,
+        "command": shlex.join(["python", "-m", "benchmark", *options.arguments]),
+    }
 
 
 def _report(options: argparse.Namespace) -> int:
-    from benchmark.api import report_run
+    import benchmark
 
-    tables = report_run(
+    run = benchmark.report(
         options.run, anchor=options.anchor, ap=options.ap, external=options.external
     )
-    _print_tables(tables, options.anchor, options.run)
+    _print_tables(run)
     return 0
 
 
@@ -400,14 +418,23 @@ def _figures(options: argparse.Namespace) -> int:
 
 
 def _codecs(options: argparse.Namespace) -> int:
-    for name in sorted(find_codecs()):
-        try:
-            codec = open_codec(name)
-        except CodecUnavailable as error:
-            print(f"{name:12} cannot run here: {error}")
-        else:
-            print(f"{name:12} {' '.join(point.name for point in codec.rate_points)}")
+    from benchmark.codec import list_codecs
+
+    for codec in list_codecs():
+        shown = f"cannot run here: {codec.problem}" if codec.problem else None
+        print(f"{codec.name:12} {shown or ' '.join(codec.rate_points)}")
     return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from benchmark.contracts import check
+
+    options_given = _codec_options([f"{options.plugin}.{its}" for its in options.option])
+    passed = True
+    for result in check(options.plugin, options_given.get(options.plugin, {})):
+        print(result.line(), flush=True)
+        passed &= result.passed
+    return 0 if passed else FAILED_JOBS
 
 
 def _train_analysis(options: argparse.Namespace) -> int:
@@ -461,3 +488,45 @@ def _positive(text: str) -> int:
 
 def _limit(text: str) -> int | None:
     return None if text == "none" else _positive(text)
+
+
+_COMMANDS = {
+    "run": _Command(
+        "compress, decode, judge, compare",
+        "Compresses images with codecs at several rate points, lets the analysis network judge the "
+        "decoded images, and compares the codecs. Without options: a first look at 20 images of "
+        "Miniscapes with all codecs that can run here. Run again after any interruption, it goes "
+        "on.",
+        _add_run,
+        _run,
+    ),
+    "plan": _Command(
+        "how long a run will take",
+        "Codes and judges one image as `run` with the same options would, and says how long the "
+        "whole will take, and how much disk and memory. What was done is kept: the run goes on "
+        "from it.",
+        _add_run,
+        _plan,
+    ),
+    "report": _Command("show a run again", "Evaluates a run again.", _add_report, _report),
+    "figures": _Command(
+        "the paper's figures, from a run",
+        "Draws, as SVG, PDF and PNG: the curves, the relative curve difference, a comparison of "
+        "decoded images, and for codecs that mask latents their masks.",
+        _add_figures,
+        _figures,
+    ),
+    "codecs": _Command(
+        "list all codecs, and why one cannot run here", "Lists all codecs.", _add_nothing, _codecs
+    ),
+    "check": _Command(
+        "put a plug-in through its contract",
+        "Puts a codec, a runner, a data set or an analysis network through all that the harness "
+        "asks of it, and prints a line per check.",
+        _add_check,
+        _check,
+    ),
+    "train": _Command(
+        "train a network", "Trains the analysis network or a codec.", _add_train, lambda _: 0
+    ),
+}

@@ -6,6 +6,8 @@ import argparse
 import contextlib
 import functools
 import inspect
+import math
+import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -17,9 +19,9 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.errors import CodecUnavailable, UsageError
+from benchmark.errors import CodecUnavailable, PluginError, UsageError
 from benchmark.image import Image
-from benchmark.plugins import find_plugins
+from benchmark.plugins import Kind, guarded
 from benchmark.system.source import source_hash
 
 Latent = NDArray[np.float32]
@@ -54,9 +56,10 @@ class Codec(ABC):
 
     Constructing a codec finds its programs, weights and libraries; what is missing raises
     `CodecUnavailable`. The constructor's keyword arguments are the codec's options: strings,
-    given on the command line as ``--option NAME.KEY=VALUE``. Encoding and decoding happen in
-    different objects: the one that decodes has seen no original image, and a bitstream holds all
-    that decoding needs.
+    given on the command line as ``--option NAME.KEY=VALUE``; each has a default. Encoding and
+    decoding happen in different objects: the one that decodes has seen no original image, and a
+    bitstream holds all that decoding needs. ``python -m benchmark check NAME`` puts a codec
+    through all that is asked for here.
     """
 
     name: ClassVar[str]
@@ -81,11 +84,22 @@ class Codec(ABC):
 
     @abstractmethod
     def encode(self, image: Image, rate_point: RatePoint) -> bytes:
-        """The bitstream of an image whose sides are even; its length is the rate."""
+        """Return the bitstream of an image (uint8, H x W x 3, RGB, even sides).
+
+        Its length is the rate. The same image gives the same bytes again.
+
+        Raises:
+            ValueError, ProgramError: if the codec cannot code an image of this size (with the size
+                in the message), or coding failed.
+        """
 
     @abstractmethod
     def decode(self, bitstream: bytes) -> Image:
-        """The decoded image, of the size that was encoded."""
+        """Return the decoded image (uint8, H x W x 3, RGB), of the size that was encoded.
+
+        Raises:
+            ValueError, OSError, ProgramError: if the bitstream is damaged and that can be told.
+        """
 
     def __init_subclass__(cls) -> None:
         """Let the constructor note the values of its options."""
@@ -202,23 +216,18 @@ class Explainable(Protocol):
         ...
 
 
-@functools.cache
-def find_codecs() -> Mapping[str, type[Codec] | CodecUnavailable]:
-    """All codecs by name; for an adapter that cannot even be imported, the reason.
+def _contract(found: type[Codec]) -> str:
+    """What is wrong with the options of a codec's class; empty for nothing."""
+    for option in inspect.signature(found).parameters.values():
+        if option.kind in (option.VAR_POSITIONAL, option.VAR_KEYWORD):
+            return f"its options are not named, but {option}"
+        if option.kind is option.POSITIONAL_ONLY or option.default is option.empty:
+            return f"its option {option.name!r} has no default"
+    return ""
 
-    They are the concrete `Codec` classes that the modules of ``benchmark.codecs`` define (a new
-    file there is a new codec), and those behind the entry points of the group
-    ``benchmark.codecs`` of other installed packages.
-    """
-    codecs: dict[str, type[Codec] | CodecUnavailable] = {}
-    for name, found in find_plugins("benchmark.codecs", Codec):
-        if name in codecs:
-            codecs[name] = CodecUnavailable(f"two adapters call themselves {name!r}: rename one")
-        elif isinstance(found, Exception):
-            codecs[name] = CodecUnavailable(f"its adapter cannot be imported: {found}")
-        else:
-            codecs[name] = found
-    return codecs
+
+CODECS: Kind[Codec] = Kind("codec", "benchmark.codecs", Codec, _contract)
+"""The codecs: a new file in ``codecs/`` is a new codec, and so is an entry point."""
 
 
 def open_codec(name: str, options: Mapping[str, str] | None = None) -> Codec:
@@ -226,46 +235,92 @@ def open_codec(name: str, options: Mapping[str, str] | None = None) -> Codec:
 
     Raises:
         UsageError: if there is no such codec, or it does not have one of the options.
-        CodecUnavailable: if it cannot run here, or its own rate points cannot be told apart.
+        CodecUnavailable: if it cannot run here, or its adapter is broken.
     """
-    codecs = find_codecs()
-    if name not in codecs:
-        raise UsageError(f"there is no codec {name!r}: the codecs are {', '.join(sorted(codecs))}")
-    found = codecs[name]
-    if isinstance(found, CodecUnavailable):
-        raise found
-    options = options or {}
+    try:
+        return new_codec(CODECS.load(name), options)
+    except PluginError as error:
+        raise CodecUnavailable(str(error)) from error
+
+
+def new_codec(found: type[Codec], options: Mapping[str, str] | None = None) -> Codec:
+    """Return a codec object of a class.
+
+    Raises:
+        UsageError: if it does not have one of the options.
+        CodecUnavailable: if it cannot run here.
+        PluginError: if its constructor fails in another way, or its rate points are none.
+    """
     known = list(inspect.signature(found).parameters)
-    for option in options:
-        if not takes_option(name, option):
+    for option in options or {}:
+        if option not in known:
             has = f"its options are {', '.join(known)}" if known else "it has none"
-            raise UsageError(f"codec {name} has no option {option!r}: {has}")
-    codec = found(**options)
-    _check_rate_points(codec)
+            raise UsageError(f"codec {found.name} has no option {option!r}: {has}")
+    where = inspect.getmodule(found)
+    file = getattr(where, "__file__", None) or found.__qualname__
+    codec = guarded(
+        f"{file}: the constructor of codec {found.name} fails", lambda: found(**(options or {}))
+    )
+    if problem := _wrong_rate_points(codec):
+        raise PluginError(f"{file}: codec {found.name} {problem}")
     return codec
 
 
-def _check_rate_points(codec: Codec) -> None:
-    """Refuse an adapter's own rate points that would share a name, or be rounded.
+@dataclass(frozen=True)
+class ListedCodec:
+    """A codec as a list shows it.
 
-    Two points of one name would write to the same files, and the records of both would be lost.
+    Attributes:
+        name: what it is asked for by.
+        rate_points: names of its own rate points; none where it cannot run here.
+        problem: why it cannot run here; empty where it can.
     """
-    names = [point.name for point in codec.rate_points]
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise CodecUnavailable(
-            f"its adapter has more than one rate point called {', '.join(twice)} "
-            f"({inspect.getfile(type(codec))}): keep one of each, and let values differ in their "
-            "first six digits"
-        )
-    if codec.whole_numbers and any(point.value % 1 for point in codec.rate_points):
-        raise CodecUnavailable(
-            f"its adapter takes whole numbers only, but has the rate points {', '.join(names)} "
-            f"({inspect.getfile(type(codec))})"
-        )
+
+    name: str
+    rate_points: tuple[str, ...]
+    problem: str = ""
+
+
+def list_codecs() -> list[ListedCodec]:
+    """Return all codecs with their rate points, or with the reason why they cannot run here."""
+    listed = []
+    for name in CODECS.names():
+        try:
+            points = open_codec(name).rate_points
+        except CodecUnavailable as error:
+            listed.append(ListedCodec(name, (), str(error)))
+        else:
+            listed.append(ListedCodec(name, tuple(point.name for point in points)))
+    return listed
 
 
 def takes_option(name: str, option: str) -> bool:
-    """Whether the codec called ``name`` has an option of that name."""
-    found = find_codecs().get(name)
-    return isinstance(found, type) and option in inspect.signature(found).parameters
+    """Whether the codec called ``name`` can be used and has an option of that name."""
+    with contextlib.suppress(UsageError):
+        return option in inspect.signature(CODECS.load(name)).parameters
+    return False
+
+
+def _wrong_rate_points(codec: Codec) -> str:
+    """What is wrong with a codec's own rate points; empty for nothing.
+
+    Two points of one name would write to the same files, and the records of both would be lost.
+    """
+    points: Any = getattr(codec, "rate_points", None)
+    if not isinstance(points, tuple | list) or not points:
+        return f"has no rate points, but {points!r:.60}: give some by rate_points(PARAMETER, ...)"
+    for point in points:
+        if not isinstance(point, RatePoint):
+            return f"has the rate point {point!r:.60}, which is no RatePoint"
+        number = isinstance(point.value, int | float) and math.isfinite(point.value)
+        if not number or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", str(point.parameter)):
+            return f"has the rate point {point.parameter} = {point.value!r:.60}: values are numbers"
+    names = Counter(point.name for point in points)
+    if twice := [name for name, times in names.items() if times > 1]:
+        return (
+            f"has more than one rate point called {', '.join(twice)}: keep one of each, and let "
+            "values differ in their first six digits"
+        )
+    if codec.whole_numbers and any(point.value % 1 for point in points):
+        return f"takes whole numbers only, but has the rate points {', '.join(names)}"
+    return ""

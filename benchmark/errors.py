@@ -14,6 +14,10 @@ class UsageError(Exception):
     """
 
 
+class PluginError(UsageError):
+    """A plug-in is broken; the message names its file and what is wrong with it."""
+
+
 class CodecUnavailable(Exception):
     """A codec cannot run here; the message says why and what to do."""
 

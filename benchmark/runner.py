@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
 from benchmark.errors import CodecUnavailable, ProgramError, UsageError
-from benchmark.plugins import find_plugins
+from benchmark.plugins import Kind, guarded
 from benchmark.system.time_limit import TimeLimitExceeded
 
 Task = TypeVar("Task")
@@ -39,17 +39,29 @@ Outcome = Finished[Task, Result] | Failed[Task]
 class Runner(ABC):
     """Carries out tasks, somewhere. It does not know what a codec is.
 
-    Constructed with the number of tasks to work on at once (None: as many as there are cores)
-    and with what follows the colon of ``--runner NAME:WHERE`` (empty without one).
+    ``python -m benchmark check NAME`` puts a runner through all that is asked for here.
     """
 
     name: ClassVar[str]
+
+    where: ClassVar[str] = ""
+    """What follows the colon of ``--runner NAME:WHERE``: empty for nothing, ``HOST:PORT`` for
+    something that must, ``[FILE]`` for something that may."""
 
     workers: int
     """Number of tasks that are worked on at once."""
 
     @abstractmethod
-    def __init__(self, jobs: int | None, where: str) -> None: ...
+    def __init__(self, jobs: int | None, where: str) -> None:
+        """Start working.
+
+        Args:
+            jobs: number of tasks to work on at once; None for as many as there are cores.
+            where: what follows the colon; empty without one.
+
+        Raises:
+            UsageError: if that cannot be.
+        """
 
     @abstractmethod
     def run(
@@ -69,20 +81,18 @@ class Runner(ABC):
         """Let go of what the runner holds, such as connections."""
 
 
+RUNNERS: Kind[Runner] = Kind("runner", "benchmark.runners", Runner)
+
+
 def open_runner(spec: str, jobs: int | None) -> Runner:
-    """The runner that ``NAME`` or ``NAME:WHERE`` asks for.
+    """Return the runner that ``NAME`` or ``NAME:WHERE`` asks for.
 
     Raises:
         UsageError: if there is none of that name, or it cannot be used here.
     """
-    name, _, where = spec.partition(":")
-    runners = dict(find_plugins("benchmark.runners", Runner))
-    if name not in runners:
-        raise UsageError(f"there is no runner {name!r}: there are {', '.join(sorted(runners))}")
-    found = runners[name]
-    if isinstance(found, Exception):
-        raise UsageError(f"runner {name} cannot be used here: {found}")
-    return found(jobs, where)
+    name, where = RUNNERS.split(spec)
+    found = RUNNERS.load(name)
+    return guarded(f"the runner {name} cannot be used here", lambda: found(jobs, where))
 
 
 def attempt(
@@ -101,8 +111,8 @@ def attempt(
         return Failed(task, str(error))
     except BaseException as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
-        kind = type(error).__name__
-        return Failed(task, f"{kind} in {where.filename}:{where.lineno}: {error}")
+        kind, text = type(error).__name__, f": {error}" if str(error) else ""
+        return Failed(task, f"{kind} in {where.filename}:{where.lineno}{text}")
     finally:
         if os.getpid() != process:
             os._exit(1)

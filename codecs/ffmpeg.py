@@ -85,11 +85,14 @@ class FfmpegCodec(Codec):
             arguments = self._encoder_arguments((width, height), f"{rate_point.value:g}")
             # ffmpeg-python cannot compile every path that a system takes.
             named = {_PROGRAM: self._program, _FILE: str(file)}
-            run_program(
-                [named.get(argument, argument) for argument in arguments],
-                stdin=self._samples(image),
-                timeout=self._timeout or default,
-            )
+            try:
+                run_program(
+                    [named.get(argument, argument) for argument in arguments],
+                    stdin=self._samples(image),
+                    timeout=self._timeout or default,
+                )
+            except ProgramError as error:
+                raise ProgramError(f"an image of {width} x {height}: {error}") from error
             return file.read_bytes()
 
     def decode(self, bitstream: bytes) -> Image:

@@ -27,7 +27,10 @@ class Jpeg(Codec):
         return file.getvalue()
 
     def decode(self, bitstream: bytes) -> Image:
-        return np.array(PIL.Image.open(io.BytesIO(bitstream), formats=["JPEG"]))
+        try:
+            return np.array(PIL.Image.open(io.BytesIO(bitstream), formats=["JPEG"]))
+        except PIL.Image.DecompressionBombError as error:
+            raise ValueError(f"damaged: {error}") from error
 
     def identity(self) -> dict[str, str]:
         return {**super().identity(), "libjpeg": str(features.version("libjpeg_turbo"))}

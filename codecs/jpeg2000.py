@@ -39,7 +39,10 @@ class Jpeg2000(Codec):
         return _without_comments(file.getvalue())
 
     def decode(self, bitstream: bytes) -> Image:
-        return np.array(PIL.Image.open(io.BytesIO(bitstream), formats=["JPEG2000"]))
+        try:
+            return np.array(PIL.Image.open(io.BytesIO(bitstream), formats=["JPEG2000"]))
+        except PIL.Image.DecompressionBombError as error:
+            raise ValueError(f"damaged: {error}") from error
 
     def identity(self) -> dict[str, str]:
         versions = {"pillow": PIL.__version__, "openjpeg": str(features.version("jpg_2000"))}

@@ -19,10 +19,9 @@ class DaskRunner(Runner):
     """
 
     name = "dask"
+    where = "tcp://HOST:PORT"
 
     def __init__(self, jobs: int | None = None, where: str = "") -> None:
-        if not where:
-            raise UsageError("which Dask scheduler? --runner dask:tcp://HOST:PORT")
         try:
             self._client = Client(where, timeout=10)
         except (OSError, ValueError) as error:

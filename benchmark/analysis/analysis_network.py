@@ -6,13 +6,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.analysis.masks import decode_mask, encode_mask
+from benchmark.datasets.dataset import Category
 from benchmark.image import Image
+from benchmark.plugins import Kind
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,7 +27,7 @@ class Detection:
     """An object that the analysis network found in an image.
 
     Attributes:
-        category_id: its class, by the data set's ids (Cityscapes: label ids).
+        category_id: its class, by the network's ids; in a run folder, by the data set's.
         score: confidence, 0 to 1.
         box: x, y, width, height in pixels.
         size: height and width of the image in pixels.
@@ -100,21 +102,49 @@ class Detection:
 
 
 class AnalysisNetwork(ABC):
-    """Finds and segments objects; one network judges all codecs of a run."""
+    """Finds objects, and segments them if it can; one network judges all codecs of a run.
+
+    A network that finds boxes only (`Detection.counts` is None) judges by the average precision of
+    boxes. ``python -m benchmark check NAME:WHERE`` puts a network through all that is asked for
+    here.
+
+    Attributes:
+        name: what it is asked for by; an object may have a longer one, such as its file's.
+        where: what follows the colon of ``--analysis NAME:WHERE``: empty for nothing, ``FILE`` for
+            something that must, ``[FILE]`` for something that may.
+        categories: the classes that it detects, with its own ids, which `Detection.category_id`
+            holds. They meet the data set's by their names (`benchmark.analysis.labels`).
+    """
 
     name: str
+    where: ClassVar[str] = ""
+    categories: Sequence[Category]
+
+    @classmethod
+    @abstractmethod
+    def open(cls, where: str, device: str) -> AnalysisNetwork:
+        """Return the network that ``NAME:WHERE`` asks for.
+
+        Args:
+            where: what follows the colon.
+            device: where it computes, ``cpu`` or ``cuda``.
+
+        Raises:
+            UsageError: if its weights are missing or unreadable.
+        """
 
     @abstractmethod
     def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
-        """The objects found in each of the images, by falling score.
+        """Return the objects found in each of the images, by falling score.
 
-        Images of the same size that follow one another are computed as one batch: as many as the
-        device has memory for.
+        Images are uint8, H x W x 3, RGB, and may have any size. The same images give the same
+        detections again. Images of the same size that follow one another are computed as one batch:
+        as many as the device has memory for.
         """
 
     @abstractmethod
     def identity(self) -> dict[str, str]:
-        """All that changes the detections: the hash of the weights, the thresholds."""
+        """Return all that changes the detections: the hash of the weights, the thresholds."""
 
 
 class TrainingNetwork(Protocol):
@@ -174,6 +204,9 @@ class TrainsCodecs(Protocol):
     def training_network(self) -> TrainingNetwork:
         """Return the network with its weights fixed."""
         ...
+
+
+NETWORKS: Kind[AnalysisNetwork] = Kind("analysis network", "benchmark.analysis", AnalysisNetwork)
 
 
 def batches(images: Sequence[Image]) -> Iterator[list[Image]]:

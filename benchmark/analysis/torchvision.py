@@ -1,4 +1,4 @@
-"""Judges with torchvision's Mask R-CNN, trained on COCO, on the classes that Cityscapes has too."""
+"""Judge with torchvision's Mask R-CNN, trained on COCO."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from torchvision.models.detection.transform import resize_boxes
 from torchvision.ops import FrozenBatchNorm2d
 
 from benchmark.analysis.analysis_network import AnalysisNetwork, Detection, batches
-from benchmark.analysis.labels import LABEL_ID_OF_COCO_ID
+from benchmark.analysis.labels import COCO
 from benchmark.errors import UsageError
 from benchmark.image import Image, images_tensor
 from benchmark.system.files import read_file
@@ -27,17 +27,24 @@ from benchmark.system.files import read_file
 _URL = MaskRCNN_ResNet50_FPN_Weights.COCO_V1.url
 _LABELS = 91  # COCO's largest id, and the background
 _MASK_THRESHOLD = 0.5
+_IDS = {category.id for category in COCO}  # some of the network's labels stand for no class
 
 
 class TorchvisionAnalysis(AnalysisNetwork):
     """``maskrcnn_resnet50_fpn`` with torchvision's own settings."""
 
     name = "torchvision"
+    where = "[FILE]"
+    categories = COCO
 
     def __init__(self, network: MaskRCNN, *, weights_hash: str) -> None:
         """A network that is ready: in evaluation mode, on the device where it is to compute."""
         self.network = network
         self._weights_hash = weights_hash
+
+    @classmethod
+    def open(cls, where: str, device: str) -> TorchvisionAnalysis:
+        return cls.load(Path(where).expanduser() if where else None, device=device)
 
     @classmethod
     def load(cls, path: Path | None = None, *, device: str = "cpu") -> TorchvisionAnalysis:
@@ -105,11 +112,10 @@ def _detections(
         *(values.cpu() for values in (boxes, found["scores"], found["labels"], found["masks"])),
         strict=True,
     ):
-        label_id = LABEL_ID_OF_COCO_ID.get(int(label))
-        if label_id is not None:
+        if int(label) in _IDS:
             pixels, corner = _paste(mask, box, size)
             detections.append(
-                Detection.from_mask(label_id, float(score), box.numpy(), pixels, corner, size)
+                Detection.from_mask(int(label), float(score), box.numpy(), pixels, corner, size)
             )
     return detections
 

@@ -1,67 +1,43 @@
-"""Data sets: Miniscapes, Cityscapes, COCO's format, a folder of photographs."""
+"""Data sets: Miniscapes, Cityscapes, COCO's format, a folder of photographs, and plug-ins."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from benchmark.datasets.dataset import Dataset
+from benchmark.datasets.dataset import DATASETS, Dataset, HasTrainingSplit
 from benchmark.errors import UsageError
-
-_KINDS = "miniscapes, cityscapes:PATH, coco:ANNOTATIONS:IMAGES, images:FOLDER"
+from benchmark.plugins import guarded
 
 
 def open_dataset(spec: str) -> Dataset:
-    """The data set that is asked for.
-
-    Args:
-        spec: ``miniscapes``, ``cityscapes:PATH``, ``coco:ANNOTATIONS:IMAGES`` (a file and a
-            folder; the file's path holds no colon), or ``images:FOLDER``.
+    """Return the data set that ``NAME`` or ``NAME:WHERE`` asks for.
 
     Raises:
-        UsageError: if it is none of these, or files are missing.
+        UsageError: if there is none of that name, or files are missing or wrong.
     """
-    kind, _, where = spec.partition(":")
-    path = Path(where).expanduser()
-    if spec == "miniscapes":
-        from benchmark.datasets.miniscapes.split import miniscapes
-
-        return miniscapes("val")
-    if kind == "cityscapes" and where:
-        from benchmark.datasets.cityscapes import cityscapes_val
-
-        return cityscapes_val(path)
-    if kind == "coco":
-        from benchmark.datasets.coco import Coco
-
-        annotations, _, images = where.partition(":")
-        if not (annotations and images):
-            raise UsageError(f"{spec!r} is not of the form coco:ANNOTATIONS:IMAGES")
-        return Coco(Path(annotations).expanduser(), Path(images).expanduser())
-    if kind == "images" and where:
-        from benchmark.datasets.images import ImageFolder
-
-        return ImageFolder(path)
-    raise UsageError(f"there is no data set {spec!r}: it is one of {_KINDS}")
+    name, where = DATASETS.split(spec)
+    found = DATASETS.load(name)
+    return guarded(f"the data set {spec} cannot be opened", lambda: found.open(where))
 
 
-def open_training_split(spec: str, scenes: int) -> tuple[Dataset, Dataset]:
-    """The training and the validation images of a data set with annotations.
+def open_training_split(spec: str, images: int) -> tuple[Dataset, Dataset]:
+    """Return the training and the validation images of a data set with annotations.
 
     Args:
-        spec: ``miniscapes`` or ``cityscapes:PATH``.
-        scenes: number of training images of Miniscapes.
+        spec: ``NAME`` or ``NAME:WHERE``.
+        images: how many to train on, of a data set that is drawn.
 
     Raises:
-        UsageError: if it is another data set, or files are missing.
+        UsageError: if it has no training images, or files are missing.
     """
-    if spec == "miniscapes":
-        from benchmark.datasets.miniscapes.split import miniscapes
+    name, where = DATASETS.split(spec)
+    found = DATASETS.load(name)
+    if not isinstance(found, HasTrainingSplit):
+        raise UsageError(f"{spec!r} cannot be trained on: use {trainable()}")
+    return guarded(
+        f"the data set {spec} cannot be opened", lambda: found.open_training(where, images)
+    )
 
-        return miniscapes("train", scenes), miniscapes("val")
-    kind, _, where = spec.partition(":")
-    if kind == "cityscapes" and where:
-        from benchmark.datasets.cityscapes import Cityscapes
 
-        root = Path(where).expanduser()
-        return Cityscapes(root, "train"), Cityscapes(root, "val")
-    raise UsageError(f"{spec!r} cannot be trained on: use miniscapes or cityscapes:PATH")
+def trainable() -> str:
+    """Return the forms of the data sets that networks can be trained on, for help."""
+    found = DATASETS.found()
+    return ", ".join(found[name].form for name in found if "open_training" in found[name].methods)

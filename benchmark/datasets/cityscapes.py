@@ -35,6 +35,8 @@ _NAMED = 3
 class Cityscapes(Dataset):
     """Images in ``leftImg8bit/SPLIT/CITY/``, instance ids in ``gtFine/SPLIT/CITY/``."""
 
+    name = "cityscapes"
+    where = "PATH"
     categories: Sequence[Category] = CATEGORIES
 
     def __init__(self, root: Path, split: str = "val", *, name: str = "cityscapes") -> None:
@@ -63,6 +65,15 @@ class Cityscapes(Dataset):
         ]
         check_names(self.pictures, images)
         self._check_annotations()
+
+    @classmethod
+    def open(cls, where: str) -> Dataset:
+        return cityscapes_val(Path(where).expanduser())
+
+    @classmethod
+    def open_training(cls, where: str, images: int) -> tuple[Dataset, Dataset]:
+        root = Path(where).expanduser()
+        return Cityscapes(root, "train"), Cityscapes(root, "val")
 
     def instances(self, picture: Picture) -> list[Instance]:
         ids = self.instance_ids(picture)

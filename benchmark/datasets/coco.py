@@ -73,6 +73,7 @@ class Coco(Dataset):
     """
 
     name = "coco"
+    where = "ANNOTATIONS:IMAGES"
 
     def __init__(self, annotations: Path, images: Path) -> None:
         """Read the annotations and check that each image is there.
@@ -117,6 +118,14 @@ class Coco(Dataset):
                 self._annotations.setdefault(image, []).append(annotation)
         self._check_polygons()
         self._without_pixel: dict[int, list[str]] = {}
+
+    @classmethod
+    def open(cls, where: str) -> Dataset:
+        """Return the data set of a file (whose path holds no colon) and a folder."""
+        annotations, _, images = where.partition(":")
+        if not (annotations and images):
+            raise UsageError(f"'coco:{where}' is not of the form coco:ANNOTATIONS:IMAGES")
+        return cls(Path(annotations).expanduser(), Path(images).expanduser())
 
     def instances(self, picture: Picture) -> list[Instance]:
         """Return the annotated objects of an image, in the file's order.

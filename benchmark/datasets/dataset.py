@@ -8,12 +8,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.datasets.image_file import read_image
 from benchmark.errors import UsageError
+from benchmark.plugins import Kind
 from benchmark.system.files import LONGEST_NAME
 
 
@@ -59,15 +61,29 @@ class Instance:
 class Dataset(ABC):
     """Images with their instances.
 
+    ``python -m benchmark check NAME:WHERE`` puts a data set through all that is asked for here.
+
     Attributes:
-        name: what reports call it.
+        name: what it is asked for by, and what reports call it.
+        where: what follows the colon of ``--dataset NAME:WHERE``: empty for nothing, ``PATH`` for
+            something that must, ``[PATH]`` for something that may.
         pictures: all images, sorted by name.
         categories: the classes of its instances; none for images without annotations.
     """
 
     name: str
+    where: ClassVar[str] = ""
     pictures: Sequence[Picture]
     categories: Sequence[Category]
+
+    @classmethod
+    @abstractmethod
+    def open(cls, where: str) -> Dataset:
+        """Return the data set that ``NAME:WHERE`` asks for.
+
+        Raises:
+            UsageError: if files are missing or wrong; they are named.
+        """
 
     @abstractmethod
     def instances(self, picture: Picture) -> list[Instance]:
@@ -84,6 +100,27 @@ class Dataset(ABC):
     def remarks(self, pictures: Sequence[Picture]) -> list[str]:
         """Say what is left out of these images, or not taken as it stands: a line each."""
         return []
+
+
+@runtime_checkable
+class HasTrainingSplit(Protocol):
+    """What a class of data sets has beside `Dataset`'s methods where networks can be trained."""
+
+    @classmethod
+    def open_training(cls, where: str, images: int) -> tuple[Dataset, Dataset]:
+        """Return the training and the validation images of ``NAME:WHERE``.
+
+        Args:
+            where: what follows the colon.
+            images: how many to train on, where they can be made; else all that there are.
+
+        Raises:
+            UsageError: if files are missing or wrong; they are named.
+        """
+        ...
+
+
+DATASETS: Kind[Dataset] = Kind("data set", "benchmark.datasets", Dataset)
 
 
 def picture_name(path: str) -> str:

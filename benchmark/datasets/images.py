@@ -22,6 +22,7 @@ class ImageFolder(Dataset):
     """All images below a folder; only rate, PSNR and MS-SSIM can be measured on them."""
 
     name = "images"
+    where = "FOLDER"
     categories: Sequence[Category] = ()
 
     def __init__(self, root: Path) -> None:
@@ -45,6 +46,10 @@ class ImageFolder(Dataset):
             for number, path in enumerate(sorted(paths))
         ]
         check_names(self.pictures, root)
+
+    @classmethod
+    def open(cls, where: str) -> Dataset:
+        return cls(Path(where).expanduser())
 
     def instances(self, picture: Picture) -> list[Instance]:
         return []

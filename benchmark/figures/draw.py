@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from benchmark.codec import Explainable, Explanation, find_codecs, identity_of
+from benchmark.codec import CODECS, Explainable, Explanation, identity_of
 from benchmark.errors import UsageError
 from benchmark.evaluation.external_curves import external_curves
 from benchmark.evaluation.opened_run import OpenedRun
@@ -224,8 +224,10 @@ def _summary(run: Path, codecs: Sequence[str] | None, anchor: str) -> pd.DataFra
 
 
 def _explainable(name: str) -> bool:
-    found = find_codecs().get(name)
-    return isinstance(found, type) and issubclass(found, Explainable)
+    try:
+        return issubclass(CODECS.load(name), Explainable)
+    except UsageError:
+        return False
 
 
 def _say(line: str) -> None:

@@ -106,7 +106,8 @@ def _outcomes(
         yield from runner.run(functools.partial(do_job, limit_s=limit_s), waiting)
         return
     exact_arithmetic()
-    with DetectionThread(open_analysis(analysis, device=device)) as thread:
+    network = open_analysis(analysis, device=device, categories=waiting[0].categories)
+    with DetectionThread(network) as thread:
         code = functools.partial(do_job, detect=False, limit_s=limit_s)
         yield from detected(runner.run(code, waiting), thread)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 
-from benchmark.codec import Codec, RatePoint, find_codecs, open_codec
+from benchmark.codec import CODECS, Codec, RatePoint, open_codec
 from benchmark.errors import CodecUnavailable, UsageError
 from benchmark.run.jobs import CodecChoice
 
@@ -13,12 +13,15 @@ _log = logging.getLogger("benchmark")
 
 
 def choose_codecs(
-    names: Sequence[str] | None, options: Mapping[str, Mapping[str, str]], rates: Sequence[str]
+    asked: Sequence[str | type[Codec]] | None,
+    options: Mapping[str, Mapping[str, str]],
+    rates: Sequence[str],
 ) -> list[tuple[CodecChoice, Codec]]:
     """Return codecs with their rate points, and each codec opened.
 
     Args:
-        names: of the codecs; None for all that can run here, the others are named in the log.
+        asked: names of codecs, or classes; None for all that can run here, the others are named
+            in the log.
         options: by the codec's name.
         rates: names of rate points, ``qp32`` or ``vtm:qp32``; none for each codec's own.
 
@@ -26,12 +29,13 @@ def choose_codecs(
         UsageError: if options or rates name a codec that is not chosen, or are not the codec's.
         CodecUnavailable: if a codec that was asked for cannot run here; all are named.
     """
+    names = [its if isinstance(its, str) else CODECS.hand_over(its) for its in asked or ()]
     for name in options:
-        if name not in (names or find_codecs()):
+        if name not in (names or CODECS.names()):
             raise UsageError(f"--option names the codec {name!r}, which is not in this run")
     opened = []
     unavailable = []
-    for name in dict.fromkeys(names or sorted(find_codecs())):
+    for name in dict.fromkeys(names or CODECS.found()):
         its_options = options.get(name, {})
         try:
             codec = open_codec(name, its_options)
@@ -45,7 +49,10 @@ def choose_codecs(
     if unavailable:
         raise CodecUnavailable("\n- ".join(unavailable))
     points = _rate_points([codec for codec, _ in opened], rates)
-    return [(CodecChoice(codec.name, given, points[codec.name]), codec) for codec, given in opened]
+    return [
+        (CodecChoice(codec.name, given, points[codec.name], CODECS.handed_over(codec.name)), codec)
+        for codec, given in opened
+    ]
 
 
 def _rate_points(codecs: Sequence[Codec], rates: Sequence[str]) -> dict[str, tuple[RatePoint, ...]]:

@@ -13,6 +13,7 @@ import joblib
 import msgspec
 
 from benchmark.analysis import AnalysisNetwork, open_analysis
+from benchmark.analysis.labels import unknown_to
 from benchmark.codec import Codec, identity_of
 from benchmark.datasets import open_dataset
 from benchmark.datasets.dataset import Dataset, Picture, check_something_to_find, fingerprint
@@ -49,7 +50,7 @@ class Experiment:
     Attributes:
         dataset: spec of the data set.
         limit: number of images; None for all.
-        codecs: names; None for all that can run here.
+        codecs: names, or classes that no module has; None for all that can run here.
         codec_options: options by the codec's name.
         rates: names of rate points, ``qp32`` or ``vtm:qp32``; none for each codec's own.
         analysis: spec of the analysis network; None for none.
@@ -62,7 +63,7 @@ class Experiment:
 
     dataset: str = "miniscapes"
     limit: int | None = None
-    codecs: Sequence[str] | None = None
+    codecs: Sequence[str | type[Codec]] | None = None
     codec_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     rates: Sequence[str] = ()
     analysis: str | None = "miniscapes"
@@ -143,7 +144,8 @@ def prepare(experiment: Experiment, out: Path, runner_spec: str, jobs: int | Non
     if dataset is not None:
         attempt(check_ap, experiment.ap, dataset)
     analysis = experiment.analysis if dataset is None or dataset.categories else None
-    network = attempt(open_analysis, analysis) if analysis else None
+    categories = dataset.categories if dataset is not None else None
+    network = attempt(open_analysis, analysis, categories=categories) if analysis else None
     device = attempt(choose_device, experiment.device) if analysis else "cpu"
     if problems:
         listed = "".join(f"\n- {problem}" for problem in problems)
@@ -205,7 +207,8 @@ def perform(
         if manifest != before:
             folder.write_manifest(manifest)
         number = len(manifest.invocations) - 1
-        waiting = [replace(job, invocation=number) for job in waiting]
+        categories = tuple(prepared.dataset.categories)
+        waiting = [replace(job, invocation=number, categories=categories) for job in waiting]
         if prepared.experiment.bitstreams:
             other = RunFolder(prepared.experiment.bitstreams)
             waiting = with_encodings(waiting, other, manifest, prepared.choices)
@@ -232,6 +235,11 @@ def _say_what_begins(prepared: Prepared, jobs: Sequence[Job]) -> None:
     for quality in IMAGE_QUALITIES.values():
         if reason := why_unavailable(quality):
             _log.info("without %s: %s", quality.label, reason)
+    if prepared.network and (unknown := unknown_to(prepared.network, prepared.dataset)):
+        _log.info(
+            f"the analysis network has no class {', '.join(unknown)}: "
+            "none of their instances can be found"
+        )
     rate_points = sum(len(choice.rate_points) for choice, _ in prepared.choices)
     on = f" on {prepared.device}" if prepared.analysis else ""
     _log.info(

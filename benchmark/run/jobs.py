@@ -14,8 +14,8 @@ import numpy as np
 
 from benchmark.analysis import open_analysis
 from benchmark.analysis.analysis_network import AnalysisNetwork, Detection
-from benchmark.codec import Codec, RatePoint, open_codec
-from benchmark.datasets.dataset import Picture, read_image
+from benchmark.codec import Codec, RatePoint, new_codec, open_codec
+from benchmark.datasets.dataset import Category, Picture, read_image
 from benchmark.errors import UsageError
 from benchmark.image import Image, with_even_sides
 from benchmark.metrics.qualities import measurable
@@ -55,7 +55,7 @@ class CodecChoice:
             UsageError, CodecUnavailable: as `open_codec`.
         """
         options = dict(self.options)
-        return self.kind(**options) if self.kind else open_codec(self.name, options)
+        return new_codec(self.kind, options) if self.kind else open_codec(self.name, options)
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,8 @@ class Job:
 
     Attributes:
         picture: the image, with its number in the run folder.
-        analysis: the analysis network's name; None where only images are compared.
+        analysis: the analysis network's spec; None where only images are compared.
+        categories: the data set's, whose ids the detections get.
         invocation: the number of the manifest's invocation that asks for it.
         encoded: an encoding of the same image by the same codec, to be taken instead.
     """
@@ -81,6 +82,7 @@ class Job:
     rate_point: RatePoint
     picture: Picture
     analysis: str | None
+    categories: tuple[Category, ...] = ()
     invocation: int = 0
     encoded: Encoded | None = None
 
@@ -147,7 +149,7 @@ def _do_job(job: Job, detect: bool) -> JobResult:
     if resident_memory() > _MOST_KEPT:
         _codec.cache_clear()
     image = read_image(job.picture.path)
-    analysis = _analysis(job.analysis) if job.analysis and detect else None
+    analysis = _analysis(job.analysis, job.categories) if job.analysis and detect else None
     if job.codec is None:
         coded = _Coded(None, image, 0.0, 0.0)
     else:
@@ -246,5 +248,5 @@ def _codec(role: str, choice: CodecChoice) -> Codec:
 
 
 @functools.cache
-def _analysis(name: str) -> AnalysisNetwork:
-    return open_analysis(name)
+def _analysis(spec: str, categories: tuple[Category, ...]) -> AnalysisNetwork:
+    return open_analysis(spec, categories=categories)

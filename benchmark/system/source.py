@@ -9,6 +9,7 @@ import importlib.util
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
+from types import CodeType, FunctionType
 
 
 def source_hash(kind: type, shelf: str) -> str:
@@ -16,7 +17,7 @@ def source_hash(kind: type, shelf: str) -> str:
 
     Of a class in ``SHELF.NAME`` that is the file or the whole folder ``NAME`` on the shelf, and
     what that imports from the same shelf. Of any other class it is the whole package that defines
-    it; of one that was defined in a notebook, the class alone.
+    it; of one that was defined in a notebook, the class with what it uses of the notebook.
 
     Args:
         kind: the class.
@@ -31,7 +32,7 @@ def source_hash(kind: type, shelf: str) -> str:
 def _sources(kind: type, shelf: str) -> Iterator[tuple[str, bytes]]:
     module = inspect.getmodule(kind)
     if module is None or getattr(module, "__file__", None) is None:
-        yield kind.__qualname__, inspect.getsource(kind).encode()
+        yield from _interactive(kind)
     elif module.__name__.startswith(f"{shelf}."):
         for unit in _units(module.__name__.removeprefix(f"{shelf}.").partition(".")[0], shelf):
             yield from _files(f"{shelf}.{unit}")
@@ -42,6 +43,46 @@ def _sources(kind: type, shelf: str) -> Iterator[tuple[str, bytes]]:
         file = Path(str(module.__file__))
         # a module that was not imported by its name stands alone
         yield from package or [(module.__name__, file.read_bytes())]
+
+
+def _interactive(kind: type) -> Iterator[tuple[str, bytes]]:
+    """A class without a file, and the functions, classes and plain values that it uses by name."""
+    found: dict[str, bytes] = {}
+    waiting: list[tuple[str, object]] = [(kind.__qualname__, kind)]
+    while waiting:
+        name, value = waiting.pop()
+        if name in found:
+            continue
+        if inspect.isfunction(value):
+            found[name] = _text_of(value)
+            used = {its: value.__globals__.get(its) for its in _names_in(value.__code__)}
+            waiting += [(its, other) for its, other in used.items() if other is not None]
+        elif inspect.isclass(value):
+            if value.__module__ == kind.__module__:
+                bases = {base.__qualname__: base for base in value.__bases__}
+                found[name] = repr(list(bases)).encode()
+                parts = {f"{name}.{its}": part for its, part in vars(value).items()}
+                waiting += [*parts.items(), *bases.items()]
+        elif isinstance(value, property | classmethod | staticmethod):
+            waiting.append((f"{name}()", value.fget if isinstance(value, property)
+                            else value.__func__))  # fmt: skip
+        elif isinstance(value, str | bytes | int | float | tuple) and "__" not in name:
+            found[name] = repr(value).encode()
+    yield from sorted(found.items())
+
+
+def _names_in(code: CodeType) -> set[str]:
+    inner = (its for its in code.co_consts if isinstance(its, CodeType))
+    return set(code.co_names).union(*map(_names_in, inner))
+
+
+def _text_of(function: FunctionType) -> bytes:
+    """The source of a function; its code where no source was kept."""
+    function = inspect.unwrap(function)
+    try:
+        return inspect.getsource(function).encode()
+    except (OSError, TypeError):
+        return function.__code__.co_code + repr(function.__code__.co_names).encode()
 
 
 def _units(unit: str, shelf: str) -> list[str]:

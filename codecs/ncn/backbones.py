@@ -14,10 +14,6 @@ from benchmark.system.files import read_file
 
 from .lsmnet import Backbone, Detectron2ResNet50
 
-_KINDS = (
-    "miniscapes, weights:PATH, detectron2:PATH, detectron2-bgr:PATH, resnet50, vgg16, "
-    "efficientnet-lite0"
-)
 _DETECTRON2 = {"detectron2": False, "detectron2-bgr": True}
 """Whether blue comes first."""
 
@@ -30,7 +26,7 @@ def open_backbone(spec: str) -> Backbone:
     """A backbone with features of stride 16, in evaluation mode.
 
     Args:
-        spec: ``miniscapes`` or ``weights:PATH`` for an analysis network's own features;
+        spec: that of an analysis network that offers features, for example ``miniscapes``;
             ``detectron2:PATH`` for stem to res4 of a Detectron2 checkpoint (Cityscapes' or COCO's)
             that sees ``255 x - mean`` with red first, as the authors of LSMnet trained theirs;
             ``detectron2-bgr:PATH`` for the same with blue first, as Detectron2 trained it;
@@ -41,28 +37,38 @@ def open_backbone(spec: str) -> Backbone:
         UsageError: if there is no such backbone, or its weights cannot be had here.
     """
     kind, _, argument = spec.partition(":")
-    if spec == "miniscapes" or (kind == "weights" and argument):
-        return AnalysisFeatures(spec)
     if kind in _DETECTRON2 and argument:
         return _detectron2(Path(argument).expanduser(), _DETECTRON2[kind])
     if spec in _IMAGENET:
         return _IMAGENET[spec]()
-    raise UsageError(f"there is no backbone {spec!r}: there are {_KINDS}")
+    from benchmark.analysis import trains_codecs
+    from benchmark.analysis.analysis_network import NETWORKS
+
+    if spec.partition(":")[0] in NETWORKS.found():
+        return AnalysisFeatures(spec)
+    kinds = f"{trains_codecs()}, detectron2-bgr:FILE, {', '.join(_IMAGENET)}"
+    raise UsageError(f"there is no backbone {spec!r}: there are {kinds}")
 
 
 class AnalysisFeatures(nn.Module):
-    """The third stage of an analysis network's own residual network."""
+    """An analysis network's own features of stride 16."""
 
     def __init__(self, spec: str) -> None:
-        """Loads the network that `benchmark.analysis.open_analysis` finds under ``spec``."""
+        """Load the network that `benchmark.analysis.open_analysis` finds under ``spec``.
+
+        Raises:
+            UsageError: if there is none, or it offers no features.
+        """
         from benchmark.analysis import open_analysis
-        from benchmark.analysis.mask_rcnn.adapter import MaskRcnnAnalysis
+        from benchmark.analysis.analysis_network import TrainsCodecs
 
         super().__init__()
         analysis = open_analysis(spec)
-        assert isinstance(analysis, MaskRcnnAnalysis)
-        self.network = analysis.network
-        self.identity = analysis.identity()["weights"]
+        if not isinstance(analysis, TrainsCodecs):
+            raise UsageError(f"the analysis network {spec!r} offers no features to stand on")
+        self.network = analysis.training_network()
+        identity = analysis.identity()
+        self.identity = identity.get("weights") or repr(sorted(identity.items()))
         self.channels = self.network.stride16_channels
 
     def forward(self, images: Tensor) -> Tensor:

@@ -27,6 +27,9 @@ def add_options(parser: argparse.ArgumentParser, trained: str, backbone: str) ->
         trained: one of ``ncn``, ``ncn-lsm``, ``ncn-lsm-ft``.
         backbone: LSMnet's, where none is asked for.
     """
+    from benchmark.analysis import trains_codecs
+    from benchmark.datasets import trainable
+
     masked = trained != "ncn"
     parser.add_argument("--out", type=Path, required=True, help="folder for weights and logs")
     parser.add_argument(
@@ -74,14 +77,14 @@ def add_options(parser: argparse.ArgumentParser, trained: str, backbone: str) ->
     parser.add_argument(
         "--dataset",
         default="miniscapes",
-        help="miniscapes (default), or cityscapes:PATH; its training split is used",
+        help=f"{trainable()}; its training split is used (miniscapes)",
     )
     parser.add_argument("--scenes", type=int, default=2000, help="of Miniscapes (2000)")
     parser.add_argument(
         "--analysis",
         default="miniscapes",
-        help="network that trains and validates: miniscapes (default), weights:PATH, or "
-        "detectron2:PATH, which trains on images of the size that it judges, 2048x1024",
+        help=f"network that trains and validates: {trains_codecs()} (miniscapes); detectron2 "
+        "trains on images of the size that it judges, 2048x1024",
     )
     parser.add_argument("--channels", type=int, default=64, help="of the latent (64; paper: 192)")
     parser.add_argument("--iterations", type=int, default=4000, help="steps (4000)")

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from benchmark.analysis.detectron2.network import Detectron2MaskRcnn
-from benchmark.codec import find_codecs, open_codec
+from benchmark.codec import CODECS, open_codec
 from benchmark.datasets.miniscapes.scene import draw_scene
 from benchmark.errors import CodecUnavailable
 
@@ -80,7 +80,7 @@ def peak_memory(image, codecs, analysis=None):
     return int(done.stdout)
 
 
-@pytest.mark.parametrize("name", sorted(find_codecs()))
+@pytest.mark.parametrize("name", CODECS.names())
 def test_a_codec_takes_at_most_four_gibibytes(name, image):
     try:
         codec = open_codec(name)

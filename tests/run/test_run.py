@@ -18,7 +18,7 @@ import pytest
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
-from benchmark.codec import RatePoint, find_codecs
+from benchmark.codec import CODECS, RatePoint
 from benchmark.datasets import open_dataset
 from benchmark.datasets.dataset import Picture
 from benchmark.metrics.cityscapes_ap import CityscapesGroundTruth
@@ -321,7 +321,7 @@ def test_all_codecs_are_listed_with_the_reason_why_one_cannot_run(benchmark_comm
     done = benchmark_command("codecs")
     assert done.returncode == 0
     lines = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
-    assert set(lines) == set(find_codecs())
+    assert set(lines) == set(CODECS.names())
     variables = "VTM_ENCODER, VTM_DECODER, VTM_CONFIG"
     assert lines["vtm"] == f"cannot run here: not set: {variables}, which point to VTM's files"
     assert lines["jpeg"].startswith("quality1 ")

@@ -24,7 +24,7 @@ from benchmark.analysis.detectron2.heads import (
     not_empty,
 )
 from benchmark.analysis.detectron2.network import LONG_SIDE, SHORT_SIDE, Detectron2MaskRcnn
-from benchmark.analysis.labels import LABEL_ID_OF_COCO_ID
+from benchmark.analysis.labels import COCO
 from benchmark.analysis.mask_rcnn.heads import Found
 from benchmark.datasets.cityscapes import CATEGORIES
 from benchmark.datasets.dataset import Category
@@ -33,22 +33,24 @@ from benchmark.image import Image
 from benchmark.system.files import read_file
 
 _MASK_THRESHOLD = 0.5
-_COCO_CLASSES = 80
 _CLASSIFIER = "roi_heads.box_predictor.cls_score.weight"
 _NAMED = 3
 
 
 class Detectron2Analysis(AnalysisNetwork):
-    """Detectron2's Mask R-CNN, with Cityscapes' classes or with COCO's that Cityscapes has too.
+    """Detectron2's Mask R-CNN R50-FPN, with Cityscapes' classes or with COCO's.
 
     Images are resized as Detectron2's settings for Cityscapes say: the shorter side to 1024
     pixels, or to less, so that the longer has no more than 2048.
     """
 
+    name = "detectron2"
+    where = "FILE"
+
     def __init__(
         self,
         network: Detectron2MaskRcnn,
-        label_ids: Mapping[int, int],
+        categories: Sequence[Category],
         *,
         name: str,
         weights_hash: str,
@@ -58,16 +60,14 @@ class Detectron2Analysis(AnalysisNetwork):
         Args:
             network: in evaluation mode, on the device where it is to compute; it holds the
                 threshold and the number of detections.
-            label_ids: Cityscapes' label id of the network's classes, from 1; others are dropped.
+            categories: what the network's labels 1, 2, ... mean.
             name: what to call it.
             weights_hash: of the file with its weights.
         """
         self.name = name
         self.network = network
-        self._label_ids = dict(label_ids)
+        self.categories = tuple(categories)
         self._weights_hash = weights_hash
-        names = {category.id: category.name for category in CATEGORIES}
-        self.categories = tuple(Category(its, names[its]) for its in self._label_ids.values())
 
     @classmethod
     def open(cls, where: str, device: str) -> Detectron2Analysis:
@@ -117,12 +117,12 @@ class Detectron2Analysis(AnalysisNetwork):
         content = read_file(path, "a Detectron2 checkpoint, such as model_final_af9cf5.pkl")
         tensors = read_checkpoint(content, path)
         classes = _classes(tensors, path)
-        label_ids = _label_ids(classes, path)
+        categories = _categories(classes, path)
         network = Detectron2MaskRcnn(classes, score_threshold, detections)
         _load_tensors(network, tensors, path)
         return cls(
             network.eval().requires_grad_(False).to(device),
-            label_ids,
+            categories,
             name=path.stem,
             weights_hash=hashlib.sha256(content).hexdigest(),
         )
@@ -168,11 +168,11 @@ class Detectron2Analysis(AnalysisNetwork):
         for kept, box, score, label, mask in zip(
             not_empty(boxes), boxes, scores, labels, masks, strict=True
         ):
-            if kept and int(label) in self._label_ids:
+            if kept:
                 pixels, corner = _paste(mask, box, size)
-                label_id = self._label_ids[int(label)]
+                number = self.categories[int(label) - 1].id
                 detections.append(
-                    Detection.from_mask(label_id, float(score), box.numpy(), pixels, corner, size)
+                    Detection.from_mask(number, float(score), box.numpy(), pixels, corner, size)
                 )
         return detections
 
@@ -218,16 +218,14 @@ def _classes(tensors: Mapping[str, Tensor], path: Path) -> int:
     return len(tensors[_CLASSIFIER]) - 1
 
 
-def _label_ids(classes: int, path: Path) -> dict[int, int]:
-    """Cityscapes' label ids by the network's labels, from 1."""
-    if classes == len(CATEGORIES):
-        return {label: category.id for label, category in enumerate(CATEGORIES, 1)}
-    if classes == _COCO_CLASSES:
-        # of COCO's ids 12 is the first without a class: up to there they are the labels
-        return dict(LABEL_ID_OF_COCO_ID)
+def _categories(classes: int, path: Path) -> Sequence[Category]:
+    """What the network's labels mean, from 1."""
+    for known in (CATEGORIES, COCO):
+        if classes == len(known):
+            return known
     raise UsageError(
         f"{path} has {classes} classes: there must be Cityscapes' {len(CATEGORIES)} or COCO's "
-        f"{_COCO_CLASSES}"
+        f"{len(COCO)}"
     )
 
 

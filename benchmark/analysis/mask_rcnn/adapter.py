@@ -18,12 +18,15 @@ from benchmark.image import Image, images_tensor
 
 
 class MaskRcnnAnalysis(AnalysisNetwork):
-    """The analysis network on a `MaskRcnn`.
+    """A Mask R-CNN of this package with weights that `train analysis` wrote.
 
     Images are judged at their own size. On the CPU with one thread
     (``torch.set_num_threads(1)``), and one image at a time, the detections are the same at every
     run.
     """
+
+    name = "weights"
+    where = "FILE"
 
     def __init__(
         self,
@@ -39,6 +42,11 @@ class MaskRcnnAnalysis(AnalysisNetwork):
         self.categories = tuple(categories)
         self._weights_hash = weights_hash
         self._device = device
+
+    @classmethod
+    def open(cls, where: str, device: str) -> MaskRcnnAnalysis:
+        path = Path(where).expanduser()
+        return cls.load(path, name=path.stem, device=device)
 
     @classmethod
     def load(cls, path: Path, *, name: str = "mask-rcnn", device: str = "cpu") -> MaskRcnnAnalysis:
@@ -64,6 +72,7 @@ class MaskRcnnAnalysis(AnalysisNetwork):
         }
 
     def training_network(self) -> MaskRcnn:
+        """Return the network with its weights fixed."""
         return self.network.requires_grad_(False)
 
     @torch.inference_mode()

@@ -7,8 +7,18 @@ from pathlib import Path
 from benchmark.analysis.mask_rcnn.adapter import MaskRcnnAnalysis
 from benchmark.errors import UsageError
 
-NAME = "miniscapes"
 WEIGHTS = Path(__file__).parent / "weights" / "miniscapes.safetensors"
+
+
+class MiniscapesAnalysis(MaskRcnnAnalysis):
+    """The Mask R-CNN that this package carries, trained on Miniscapes."""
+
+    name = "miniscapes"
+    where = ""
+
+    @classmethod
+    def open(cls, where: str, device: str) -> MaskRcnnAnalysis:
+        return open_miniscapes(device)
 
 
 def open_miniscapes(device: str = "cpu") -> MaskRcnnAnalysis:
@@ -22,4 +32,4 @@ def open_miniscapes(device: str = "cpu") -> MaskRcnnAnalysis:
             f"{WEIGHTS} is missing: install the package again, or train a network of your own "
             "(`python -m benchmark train analysis`) and ask for `weights:PATH`"
         )
-    return MaskRcnnAnalysis.load(WEIGHTS, name=NAME, device=device)
+    return MaskRcnnAnalysis.load(WEIGHTS, name=MiniscapesAnalysis.name, device=device)

@@ -22,12 +22,13 @@ from benchmark.analysis import open_analysis, open_training_network
 from benchmark.analysis.analysis_network import Detection
 from benchmark.analysis.detectron2.adapter import (
     Detectron2Analysis,
-    _label_ids,
+    _categories,
     _load_tensors,
 )
 from benchmark.analysis.detectron2.checkpoint import read_checkpoint
 from benchmark.analysis.detectron2.heads import _best_detections
 from benchmark.analysis.detectron2.network import Detectron2MaskRcnn
+from benchmark.analysis.labels import matched
 from benchmark.datasets.cityscapes import CATEGORIES
 from benchmark.errors import UsageError
 
@@ -157,7 +158,7 @@ def test_network_that_sees_nothing_finds_nothing(weights: Arrays) -> None:
     network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
     with torch.no_grad():
         network.roi_heads.box_predictor.cls_score.bias[-1] = 1000  # the background
-    blind = Detectron2Analysis(network, {}, name="blind", weights_hash="")
+    blind = Detectron2Analysis(network, CATEGORIES, name="blind", weights_hash="")
     assert blind.detect([blurred_noise(32, 2048)]) == [[]]
 
 
@@ -401,14 +402,15 @@ def test_constants_in_older_checkpoints_are_no_unknown_names(network: Detectron2
     _load_tensors(network, dict(network.named_buffers()) | network.state_dict(), PICKLE)
 
 
-def test_coco_classes_that_cityscapes_lacks_are_dropped() -> None:
+def test_coco_classes_meet_those_of_cityscapes_by_name() -> None:
     # of Detectron2's 80 classes the first 8: person, bicycle, car, motorcycle, airplane, bus ...
-    assert _label_ids(80, PICKLE) == {1: 24, 2: 33, 3: 26, 4: 32, 6: 28, 7: 31, 8: 27}
+    ids = matched(_categories(80, PICKLE), CATEGORIES)
+    assert ids == {1: 24, 2: 33, 3: 26, 4: 32, 6: 28, 7: 31, 8: 27}
 
 
 def test_other_numbers_of_classes_are_refused() -> None:
     with pytest.raises(UsageError, match=r"some\.pkl has 20 classes: there must be"):
-        _label_ids(20, PICKLE)
+        _categories(20, PICKLE)
 
 
 @pytest.mark.parametrize("name", ["absent.pkl", "absent.pth"])
