@@ -37,7 +37,7 @@ BELOW = {
 BELOW["run"] = (*BELOW["metrics"], "metrics", "codec", "runner")
 BELOW["evaluation"] = (*BELOW["run"], "run")
 BELOW["report"] = BELOW["figures"] = (*BELOW["evaluation"], "evaluation")
-BELOW["contracts"] = (*BELOW["run"], "run")
+BELOW["contracts"] = (*BELOW["run"], "run", "plugins")
 BELOW["api"] = (*BELOW["report"], "report", "figures")
 BELOW["cli"] = (*BELOW["api"], "api", "contracts", "training")
 """What each room of the harness may import: only what lies below it, so that there is no circle."""
