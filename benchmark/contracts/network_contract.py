@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -26,7 +27,7 @@ def check_network(spec: str) -> Iterator[Check]:
     for image in images:
         yield checked(
             f"detections in an image of {image.shape[1]} x {image.shape[0]} lie in it",
-            lambda image=image: _detections(network, image),
+            functools.partial(_detections, network, image),
         )
     yield checked("the same images give the same detections", lambda: _repeats(network, images))
     yield checked("another process finds the same", lambda: _elsewhere(network, spec, images[-1]))

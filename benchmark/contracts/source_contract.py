@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from benchmark.contracts.outcome import expect
 from benchmark.runner import Finished, Runner
@@ -67,7 +68,7 @@ def _edited(task: tuple[str, str, str, str]) -> tuple[int, list[str]]:
         source._files.cache_clear()
         importlib.invalidate_caches()
         try:
-            found = importlib.import_module(name)
+            found: Any = importlib.import_module(name)
             for part in qualname.split("."):
                 found = getattr(found, part)
             return _edit_each(found, name, package, root)

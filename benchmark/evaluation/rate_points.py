@@ -59,7 +59,8 @@ def rate_point_table(
         own = {key: _ids(records, ids) for key, records in whole.items()}
         found = all_results(runner, _evaluate, list(own), "average precision",
                             (truth, run.folder, own))  # fmt: skip
-        table = table.assign(**pd.DataFrame(found).to_dict("list"))
+        for name, values in pd.DataFrame(found, index=table.index).items():
+            table[name] = values
     table["ap"] = truth.ap if truth else None
     return table.sort_values(["codec", "bpp"], ascending=[True, False], ignore_index=True)
 

@@ -111,7 +111,10 @@ def read_summary(folder: RunFolder) -> pd.DataFrame:
     missing = {"codec", "rate_point", "images", "bpp"} - set(summary)
     if missing:
         raise UsageError(f"{file} has no column {', '.join(sorted(missing))}")
-    return summary.assign(**{"source": MEASURED, "ap": None, **dict(summary.items())})
+    for name, value in (("source", MEASURED), ("ap", None)):
+        if name not in summary:
+            summary[name] = value
+    return summary
 
 
 def _commands(summary: pd.DataFrame, runs: Mapping[str, OpenedRun]) -> dict[str, list[str]]:

@@ -121,16 +121,17 @@ def _draw_stated(
 ) -> list[float]:
     """Draw the stated deltas of the codecs that have a curve; return the values."""
     fits = (stated["anchor"] == anchor) & (stated["quality"] == quality.column)
-    drawn = [row for row in stated[fits].itertuples() if row.codec in styles]
-    for row in drawn:
+    deltas = dict(zip(stated[fits]["codec"].map(str), stated[fits]["bd_rate"], strict=True))
+    drawn = {codec: float(delta) for codec, delta in deltas.items() if codec in styles}
+    for codec, delta in drawn.items():
         axes.axhline(
-            row.bd_rate,
-            label=f"{row.codec}, the paper's mean: {row.bd_rate:+.1f} %",
-            color=styles[row.codec].color,
+            delta,
+            label=f"{codec}, the paper's mean: {delta:+.1f} %",
+            color=styles[codec].color,
             lw=0.9,
             ls=":",
         )
-    return [float(row.bd_rate) for row in drawn]
+    return list(drawn.values())
 
 
 def _to_doublings(percent: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -34,8 +34,8 @@ def write_report(
     table = delta_rate_table(deltas, anchor, ap_name(summary), tables.commands)
     folder.write_file("bd_rate.tex", table.encode())
     several = summary[summary["codec"].isin(list(curves(summary)))]
-    for codec, content in compressai_results(several, tables.commands).items():
-        folder.write_file(f"compressai/{codec}.json", content.encode())
+    for codec, text in compressai_results(several, tables.commands).items():
+        folder.write_file(f"compressai/{codec}.json", text.encode())
     figure = draw_curves(pd.concat([summary, *external], ignore_index=True))
     pictures = {kind: render(figure, kind) for kind in ("svg", "png")}
     for kind, content in pictures.items():

@@ -147,7 +147,8 @@ def train(options: argparse.Namespace, trained: str) -> Path | None:
     assert asked.training and asked.judged
 
     def measured(device: torch.device) -> Distortion:
-        return distortion(asked.losses, asked.network and asked.network.to(device))
+        network = asked.network.to(device) if asked.network else None
+        return distortion(asked.losses, network)
 
     if options.plan:
         plan = plan_training(
