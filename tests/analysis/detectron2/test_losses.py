@@ -1,10 +1,11 @@
 """Detectron2's training losses without Detectron2.
 
 ``data/training_losses.npz`` was computed by Detectron2 itself (commit 02b5c4e2, one thread of a
-CPU, torch 2.14.1, float32, the gradient of the second batch in float64; its settings `Cityscapes/mask_rcnn_R_50_FPN.yaml` with masks of pixels) with
-the weights, images and objects of ``seeded_detectron2.py``: six images of three sizes in three
-batches of two, the anchors and regions that it drew after ``torch.manual_seed(BATCH)``, the five
-losses of each batch, and parts of the gradient with respect to the images and of the features.
+CPU, torch 2.14.1, float32, the gradient of the second batch in float64; its settings
+``Cityscapes/mask_rcnn_R_50_FPN.yaml`` with masks of pixels) with the weights, images and objects of
+``seeded_detectron2.py``: six images of three sizes in three batches of two, the anchors and regions
+that it drew after ``torch.manual_seed(BATCH)``, the five losses of each batch, and parts of the
+gradient with respect to the images and of the features.
 """
 
 from __future__ import annotations
