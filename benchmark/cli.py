@@ -166,6 +166,13 @@ def _add_experiment(run: argparse.ArgumentParser) -> None:
     )
     run.add_argument("--jobs", type=_positive, metavar="N", help="default: one a core")
     run.add_argument(
+        "--job-limit",
+        type=_positive,
+        metavar="SECONDS",
+        help="give up coding and judging one image at one rate point after that time "
+        "(default: never)",
+    )
+    run.add_argument(
         "--runner", default="local", help="where to work: local (default), or dask:tcp://HOST:PORT"
     )
     run.add_argument(
@@ -360,6 +367,7 @@ def _experiment(options: argparse.Namespace) -> Experiment:
         ap=options.ap or (preset.ap if preset else "coco"),
         device=options.device,
         bitstreams=options.bitstreams,
+        job_limit_s=options.job_limit,
         command=shlex.join(["python", "-m", "benchmark", *options.arguments]),
     )
 

@@ -7,6 +7,7 @@ import contextlib
 import functools
 import inspect
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,12 +72,16 @@ class Codec(ABC):
     """Smallest and largest value of the rate parameter that may be asked for with ``--rates``;
     None admits `rate_points` only."""
 
+    whole_numbers: bool = False
+    """Whether the encoder would round a fraction: rate points between its steps are refused, as
+    two of them would be one bitstream under two names."""
+
     def prepare(self, rate_point: RatePoint) -> None:  # noqa: B027  # most codecs need nothing
         """Loads what coding at a rate point needs, so that its time does not count as coding's."""
 
     @abstractmethod
     def encode(self, image: Image, rate_point: RatePoint) -> bytes:
-        """The bitstream of an image; its length is the rate."""
+        """The bitstream of an image whose sides are even; its length is the rate."""
 
     @abstractmethod
     def decode(self, bitstream: bytes) -> Image:
@@ -99,10 +104,10 @@ class Codec(ABC):
         return {f"option {name}": value for name, value in self.options.items()}
 
     def rate_point(self, name: str) -> RatePoint:
-        """The rate point called ``name``.
+        """Return the rate point called ``name``.
 
         Raises:
-            UsageError: if the codec has none of that name.
+            UsageError: if the codec has none of that name, or would round its value.
         """
         for point in self.rate_points:
             if point.name == name:
@@ -115,6 +120,8 @@ class Codec(ABC):
             with contextlib.suppress(ValueError):
                 point = RatePoint(parameter, float(name.removeprefix(parameter)))
                 if point.name == name and low <= point.value <= high:
+                    if self.whole_numbers and point.value % 1:
+                        raise UsageError(f"codec {self.name} takes whole numbers only, not {name}")
                     return point
         raise UsageError(f"codec {self.name} has no rate point {name!r}: it has {known}")
 
@@ -215,11 +222,11 @@ def find_codecs() -> Mapping[str, type[Codec] | CodecUnavailable]:
 
 
 def open_codec(name: str, options: Mapping[str, str] | None = None) -> Codec:
-    """The codec called ``name``, ready to run.
+    """Return the codec called ``name``, ready to run.
 
     Raises:
         UsageError: if there is no such codec, or it does not have one of the options.
-        CodecUnavailable: if it cannot run here.
+        CodecUnavailable: if it cannot run here, or its own rate points cannot be told apart.
     """
     codecs = find_codecs()
     if name not in codecs:
@@ -233,7 +240,29 @@ def open_codec(name: str, options: Mapping[str, str] | None = None) -> Codec:
         if not takes_option(name, option):
             has = f"its options are {', '.join(known)}" if known else "it has none"
             raise UsageError(f"codec {name} has no option {option!r}: {has}")
-    return found(**options)
+    codec = found(**options)
+    _check_rate_points(codec)
+    return codec
+
+
+def _check_rate_points(codec: Codec) -> None:
+    """Refuse an adapter's own rate points that would share a name, or be rounded.
+
+    Two points of one name would write to the same files, and the records of both would be lost.
+    """
+    names = [point.name for point in codec.rate_points]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise CodecUnavailable(
+            f"its adapter has more than one rate point called {', '.join(twice)} "
+            f"({inspect.getfile(type(codec))}): keep one of each, and let values differ in their "
+            "first six digits"
+        )
+    if codec.whole_numbers and any(point.value % 1 for point in codec.rate_points):
+        raise CodecUnavailable(
+            f"its adapter takes whole numbers only, but has the rate points {', '.join(names)} "
+            f"({inspect.getfile(type(codec))})"
+        )
 
 
 def takes_option(name: str, option: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +11,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from benchmark.errors import CodecUnavailable, ProgramError, UsageError
 from benchmark.plugins import find_plugins
+from benchmark.system.time_limit import TimeLimitExceeded
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -86,12 +88,21 @@ def open_runner(spec: str, jobs: int | None) -> Runner:
 def attempt(
     function: Callable[..., Result], task: Task, constants: Sequence[Any] = ()
 ) -> Outcome[Task, Result]:
-    """Carry out a task in this process; whatever goes wrong becomes a `Failed`."""
+    """Carry out a task in this process; whatever goes wrong becomes a `Failed`.
+
+    That holds for `SystemExit` and `KeyboardInterrupt` too: workers do not hear the terminal's
+    Ctrl-C, so it is the task's own. A copy of this process that a task left behind by forking
+    ends here.
+    """
+    process = os.getpid()
     try:
         return Finished(task, function(*constants, task))
-    except (CodecUnavailable, ProgramError, UsageError) as error:
+    except (CodecUnavailable, ProgramError, UsageError, TimeLimitExceeded) as error:
         return Failed(task, str(error))
-    except Exception as error:
+    except BaseException as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
         kind = type(error).__name__
         return Failed(task, f"{kind} in {where.filename}:{where.lineno}: {error}")
+    finally:
+        if os.getpid() != process:
+            os._exit(1)

@@ -22,7 +22,7 @@ class Jpeg2000(Codec):
     """Set for a PSNR, in dB, as nearly every still picture codec is set for a quality."""
 
     name = "jpeg2000"
-    rate_points = rate_points("psnr", 19, 20, 21, 22, 24, 26)
+    rate_points = rate_points("psnr", 19, 22, 24, 26, 28, 30, 33, 36)
     value_range = (10, 60)
 
     def encode(self, image: Image, rate_point: RatePoint) -> bytes:

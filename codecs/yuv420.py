@@ -25,7 +25,7 @@ _BITS = 16  # fractional bits of the coefficients; the largest sum of 12-bit sam
 _KR, _KB = 0.2126, 0.0722
 _KG = 1 - _KR - _KB
 _CB_RANGE, _CR_RANGE = 2 * (1 - _KB), 2 * (1 - _KR)  # Cb = (B - Y) / 1.8556, Cr = (R - Y) / 1.5748
-_SIZE = struct.Struct(">HH")
+_SIZE = struct.Struct(">II")
 
 
 def _fixed(*coefficients: float) -> tuple[int, ...]:

@@ -5,18 +5,22 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pandas as pd
 import PIL.Image
 import pytest
+from makers import make_manifest, make_record
 
 from benchmark.analysis.analysis_network import Detection
-from benchmark.codec import open_codec
+from benchmark.codec import identity_of, open_codec
 from benchmark.datasets import open_dataset
 from benchmark.datasets.dataset import fingerprint, read_image
 from benchmark.datasets.miniscapes.scene import draw_scene
 from benchmark.metrics.average_precision import encoded
 from benchmark.metrics.image_quality import psnr
+from benchmark.run.jobs import pixels_hash
+from benchmark.run.manifest import CodecEntry, ImageEntry
 from benchmark.run.record import UNCOMPRESSED, Record
 from benchmark.run.run_folder import RunFolder
 
@@ -58,65 +62,58 @@ def add(folder: RunFolder, codec: str, rate: str, picture, codecs) -> Record:
     if codec != UNCOMPRESSED:
         bitstream = codecs[codec].encode(image, codecs[codec].rate_point(rate))
         decoded = codecs[codec].decode(bitstream)
-    pixels = image if decoded is None else decoded
-    record = Record(
-        codec=codec,
-        rate_point=rate,
-        image=picture.name,
+    record = make_record(
+        codec,
+        rate,
+        picture.name,
         image_id=picture.id,
         width=512,
         height=256,
         bytes=image.size if bitstream is None else len(bitstream),
         sha256="" if bitstream is None else hashlib.sha256(bitstream).hexdigest(),
-        decoded_sha256=hashlib.sha256(pixels.tobytes()).hexdigest(),
+        decoded_sha256=pixels_hash(image if decoded is None else decoded),
         detections=1,
-        psnr=None if decoded is None else psnr(image, decoded),
-        ms_ssim=None,
+        qualities={"psnr": None if decoded is None else psnr(image, decoded), "ms_ssim": None},
         encode_s=0.1,
-        decode_s=0.1,
-        analysis_s=0.1,
     )
     folder.add(record, bitstream, [made_up_detection(image)])
     return record
 
 
 def summary_of(records: list[Record]) -> pd.DataFrame:
-    """As `summarize` makes it, with a wAP that is made up to rise with the PSNR."""
-    frame = pd.DataFrame([asdict(record) for record in records]).astype({"psnr": float})
-    frame["bpp"] = 8 * frame["bytes"] / (frame["width"] * frame["height"])
-    table = frame.groupby(["codec", "rate_point"])[
-        ["bpp", "psnr", "encode_s", "decode_s", "analysis_s"]
-    ].mean()
+    """As an evaluation makes it, with a wAP that is made up to rise with the PSNR."""
+    shown = ("codec", "rate_point", "bpp", "encode_s", "decode_s", "analysis_s")
+    rows = [
+        {name: getattr(record, name) for name in shown} | {"psnr": record.qualities["psnr"]}
+        for record in records
+    ]
+    frame = pd.DataFrame(rows).astype({"psnr": float})
+    table = frame.groupby(["codec", "rate_point"]).mean()
     table = table.reset_index().assign(images=2, ms_ssim=0.9, ap="coco", source="measured")
     table["wap"] = (2 * table["psnr"] - 20).fillna(50)
     return table.assign(ap50=table["wap"] + 20, ap_car=table["wap"])
 
 
 def write_run(path: Path, dataset: str, rates) -> RunFolder:
-    """A run of these codecs and rate points, as `benchmark.run.jobs.experiment` leaves it."""
+    """A run of these codecs and rate points, as `benchmark.run.experiment` leaves it."""
     folder = RunFolder(path)
     opened = open_dataset(dataset)
     codecs = {name: open_codec(name, options) for name, (options, _) in rates.items()}
-    manifest = {
-        "command": "python -m benchmark run",
-        "started": "2026-11-24T12:00:00Z",
-        "versions": {"python": "3.11"},
-        "machine": {"processor": "one", "cores": "2", "system": "Linux"},
-        "dataset": {
-            "spec": dataset,
-            "images": {p.name: asdict(fingerprint(opened, p)) for p in opened.pictures},
+    manifest = make_manifest(spec=dataset, analysis="made up")
+    invocation = msgspec.structs.replace(
+        manifest.invocations[0],
+        images={
+            its.name: ImageEntry(**asdict(fingerprint(opened, its)), id=its.id)
+            for its in opened.pictures
         },
-        "analysis": {"spec": "made up", "identity": {}},
-        "codecs": {
-            name: {
-                "options": options,
-                "identity": codecs[name].identity(),
-                "rate_points": list(points),
-            }
+        codecs={
+            name: CodecEntry(
+                options=options, identity=identity_of(codecs[name]), rate_points=list(points)
+            )
             for name, (options, points) in rates.items()
         },
-    }
-    folder.write_manifest(manifest)
+    )
+    folder.write_manifest(msgspec.structs.replace(manifest, invocations=[invocation]))
     points = [(UNCOMPRESSED, "bits24")]
     points += [(name, point) for name, (_, its) in rates.items() for point in its]
     records = [

@@ -22,6 +22,46 @@ def test_the_harness_imports_no_adapter_and_no_runner():
             assert not name.startswith(("benchmark.codecs", "benchmark.runners")), file
 
 
+BELOW = {
+    "errors": (),
+    "system": ("errors",),
+    "image": ("errors", "system"),
+    "plugins": ("errors", "system"),
+    "codec": ("errors", "system", "image", "plugins"),
+    "runner": ("errors", "system", "plugins"),
+    "training": ("errors", "system"),
+    "datasets": ("errors", "system", "image", "plugins"),
+    "analysis": ("errors", "system", "image", "plugins", "training", "datasets"),
+    "metrics": ("errors", "system", "image", "datasets", "analysis"),
+}
+BELOW["run"] = (*BELOW["metrics"], "metrics", "codec", "runner")
+BELOW["evaluation"] = (*BELOW["run"], "run")
+BELOW["report"] = BELOW["figures"] = (*BELOW["evaluation"], "evaluation")
+BELOW["api"] = (*BELOW["report"], "report", "figures")
+BELOW["cli"] = (*BELOW["api"], "api", "training")
+"""What each room of the harness may import: only what lies below it, so that there is no circle."""
+
+
+def test_rooms_import_only_what_lies_below_them():
+    for file in (ROOT / "benchmark").rglob("*.py"):
+        room = file.relative_to(ROOT / "benchmark").parts[0].removesuffix(".py")
+        if room.startswith("__"):
+            continue
+        for name in imported_names(file):
+            if name.startswith("benchmark."):
+                other = name.split(".")[1]
+                assert other in (*BELOW[room], room), f"{file} imports {name}"
+
+
+def test_only_the_command_line_prints():
+    for file in (ROOT / "benchmark").rglob("*.py"):
+        if file.name != "cli.py":
+            calls = [
+                node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)
+            ]
+            assert not any(getattr(call.func, "id", "") == "print" for call in calls), file
+
+
 def test_every_package_is_declared_and_so_part_of_a_wheel():
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     found = {

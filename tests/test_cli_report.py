@@ -4,13 +4,15 @@ import json
 import subprocess
 import sys
 
+import msgspec
 import pandas as pd
 import PIL.Image
 import pytest
 
 from benchmark.datasets import open_dataset
-from benchmark.evaluation.published_run import published_run
-from benchmark.evaluation.summary import summarize
+from benchmark.evaluation.opened_run import OpenedRun
+from benchmark.evaluation.published_run import published_folder
+from benchmark.evaluation.tables import evaluate
 from benchmark.run.run_folder import RunFolder
 from benchmark.runner import open_runner
 
@@ -21,23 +23,25 @@ IMAGES = 6
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """Two codecs of the published run on its first images, as a run folder of its own."""
-    published = published_run()
+    published = published_folder()
     dataset = open_dataset("miniscapes")
     pictures = dataset.pictures[:IMAGES]
     names = {picture.name for picture in pictures}
     folder = RunFolder(tmp_path_factory.mktemp("run"))
-    manifest = published.manifest()
-    images, codecs = manifest["dataset"]["images"], manifest["codecs"]
-    manifest["dataset"]["images"] = {name: images[name] for name in sorted(names)}
-    manifest["codecs"] = {name: codecs[name] for name in CODECS if name in codecs}
-    folder.write_manifest(manifest)
+    manifest = published.finished_manifest()
+    invocation = msgspec.structs.replace(
+        manifest.invocations[0],
+        images={name: image for name, image in manifest.images.items() if name in names},
+        codecs={name: codec for name, codec in manifest.codecs.items() if name in CODECS},
+    )
+    folder.write_manifest(msgspec.structs.replace(manifest, invocations=[invocation]))
     records = [its for its in published.records() if its.codec in CODECS and its.image in names]
     for record in records:
         found = published.detections(record.codec, record.rate_point)
         folder.add(record, None, found.get(record.image_id, []))
-    summary = summarize(folder, records, dataset, pictures, open_runner("local", 1), ap="coco")
-    summary = summary.assign(source="measured")
-    folder.write_file("summary.csv", summary.to_csv(index=False).encode())
+    opened = OpenedRun(folder, dataset)
+    tables = evaluate(opened, pictures, open_runner("local", 1), "webp", "coco")
+    folder.write_file("summary.csv", tables.summary.to_csv(index=False).encode())
     return folder.path
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from benchmark.datasets.dataset import Category, Instance
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: Lightning Fabric passes no frozen ones on to a module
 class Objects:
     """The annotated objects of an image, as the network is trained on them.
 

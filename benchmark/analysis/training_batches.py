@@ -73,7 +73,8 @@ class Batches:
     def whole(self, index: int) -> tuple[Tensor, Objects]:
         """Return a picture of the data set as it is, 1 x 3 x H x W in [0, 1], and its objects."""
         example = self._example(index)
-        return _padded(example, example.image.shape[:2])
+        height, width = example.image.shape[:2]
+        return _padded(example, (height, width))
 
     def _at(self, position: int) -> int:
         """Index of the picture at a position of the endless, shuffled sequence."""
@@ -92,13 +93,12 @@ class Batches:
 
     def _read(self, index: int) -> _Example:
         picture = self._dataset.pictures[index]
-        image = read_image(picture.path).copy()  # torch takes no read-only arrays
+        image = read_image(picture.path)
         height, width = image.shape[:2]
         boxes, labels, crops = [], [], []
         ignored = np.zeros((height, width), bool)
         for instance in self._dataset.instances(picture):
-            # the image may be without an odd last row or column
-            mask = instance.mask[:height, :width]
+            mask = instance.mask
             if not mask.any():
                 continue
             if instance.ignored:

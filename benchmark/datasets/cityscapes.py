@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import PIL.Image
+from numpy.typing import NDArray
 
-from benchmark.datasets.dataset import Category, Dataset, Instance, Picture
+from benchmark.datasets.dataset import Category, Dataset, Instance, Picture, check_names
+from benchmark.datasets.image_file import read_instance_ids, shown_size
 from benchmark.errors import UsageError
 
 CATEGORIES = (
@@ -51,17 +52,20 @@ class Cityscapes(Dataset):
                     f"{folder} does not exist: {name} needs the folders leftImg8bit/{split} and "
                     f"gtFine/{split} below {root}"
                 )
-        paths = sorted(images.glob("*/*" + _IMAGE_SUFFIX), key=lambda path: path.name)
+        paths = sorted(
+            images.glob("*/*" + _IMAGE_SUFFIX), key=lambda path: (path.name, path.parent.name)
+        )
         if not paths:
             raise UsageError(f"{images} holds no CITY/*{_IMAGE_SUFFIX}: unpack the images there")
         self.pictures = [
             Picture(number, path.name.removesuffix(_IMAGE_SUFFIX), path)
             for number, path in enumerate(paths)
         ]
+        check_names(self.pictures, images)
         self._check_annotations()
 
     def instances(self, picture: Picture) -> list[Instance]:
-        ids = _read_ids(self._instances_path(picture))
+        ids = self.instance_ids(picture)
         found = []
         for value in np.flatnonzero(np.bincount(ids.ravel())):  # np.unique would sort the pixels
             label = int(value) // 1000 if value >= 1000 else int(value)
@@ -70,7 +74,23 @@ class Cityscapes(Dataset):
         return found
 
     def annotation_bytes(self, picture: Picture) -> bytes:
-        return _read_ids(self._instances_path(picture)).tobytes()
+        return self.instance_ids(picture).tobytes()
+
+    def instance_ids(self, picture: Picture) -> NDArray[np.int32]:
+        """Return an image's instance ids, H x W: label id * 1000 + number, or a bare label id.
+
+        Raises:
+            UsageError: if they cannot be read, or have another size than the image.
+        """
+        path = self._instances_path(picture)
+        ids = read_instance_ids(path)
+        height, width = shown_size(picture.path)
+        if ids.shape != (height, width):
+            raise UsageError(
+                f"{picture.path} is {width} x {height}, its instance ids in {path} are "
+                f"{ids.shape[1]} x {ids.shape[0]}: use the images that were annotated"
+            )
+        return ids
 
     def _check_annotations(self) -> None:
         missing = [path for path in map(self._instances_path, self.pictures) if not path.is_file()]
@@ -102,11 +122,3 @@ def cityscapes_val(root: Path) -> Cityscapes:
             f"validation split has {VAL_IMAGES}: unpack leftImg8bit_trainvaltest.zip again"
         )
     return dataset
-
-
-def _read_ids(path: Path) -> np.ndarray:
-    try:
-        with PIL.Image.open(path) as file:
-            return np.asarray(file).astype(np.int32)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise UsageError(f"{path} is not a readable instance map: {error}") from error

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import PIL.Image
 from numpy.typing import NDArray
 
+from benchmark.datasets.image_file import read_image
 from benchmark.errors import UsageError
-from benchmark.image import Image
+from benchmark.system.files import LONGEST_NAME
 
 
 @dataclass(frozen=True)
@@ -70,30 +71,76 @@ class Dataset(ABC):
 
     @abstractmethod
     def instances(self, picture: Picture) -> list[Instance]:
-        """The annotated objects of one of the data set's images."""
+        """Return the annotated objects of an image, their masks in the size of `read_image`.
+
+        Raises:
+            UsageError: if the annotations have another size, or cannot be read.
+        """
 
     @abstractmethod
     def annotation_bytes(self, picture: Picture) -> bytes:
         """What the annotations of an image are made from; empty where there are none."""
 
+    def remarks(self, pictures: Sequence[Picture]) -> list[str]:
+        """Say what is left out of these images, or not taken as it stands: a line each."""
+        return []
 
-def read_image(path: Path) -> Image:
-    """Reads an image file as RGB.
 
-    An odd last row or column is left out: codecs with 4:2:0 chroma cannot hold it.
+def picture_name(path: str) -> str:
+    """Return an image's name from its path below the data set's folder: with _ in place of /.
 
     Raises:
-        UsageError: if the file is not a readable image.
+        UsageError: if a run folder could not hold a file of that name.
     """
-    try:
-        with PIL.Image.open(path) as file:
-            image = np.asarray(file.convert("RGB"))
-    except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
-        raise UsageError(f"{path} is not a readable image: {error}") from error
-    height, width = image.shape[:2]
-    if height < 2 or width < 2:
-        raise UsageError(f"{path} is {width} x {height}: an image needs at least 2 x 2 pixels")
-    return np.ascontiguousarray(image[: height // 2 * 2, : width // 2 * 2])
+    name = path.replace("/", "_")
+    if len(os.fsencode(name)) > LONGEST_NAME:
+        raise UsageError(
+            f"the image {path} would be called {len(os.fsencode(name))} bytes long in a run "
+            f"folder, and file systems take {LONGEST_NAME}: shorten its name or its folders'"
+        )
+    return name
+
+
+def check_names(pictures: Sequence[Picture], where: Path) -> None:
+    """Raise a `UsageError` if two images have the same name: one's results would be the other's."""
+    paths: dict[str, Path] = {}
+    for picture in pictures:
+        other = paths.setdefault(picture.name, picture.path)
+        if other is picture.path:
+            continue
+        if other == picture.path:
+            raise UsageError(f"{where} lists {other} twice: its results would be mixed up")
+        raise UsageError(
+            f"two images of {where} are called {picture.name}: rename {other} or {picture.path}"
+        )
+
+
+def check_something_to_find(dataset: Dataset, pictures: Sequence[Picture], spec: str) -> None:
+    """Raise a `UsageError` that says why, if no instance in the images counts.
+
+    Without one there is no average precision, and an analysis network works in vain.
+
+    Args:
+        dataset: with categories.
+        pictures: some of its images.
+        spec: how the data set was asked for, for the message.
+    """
+    groups = 0
+    for picture in pictures:
+        for instance in dataset.instances(picture):
+            if not instance.ignored:
+                return
+            groups += 1
+    reasons = [f"all {groups} are groups (iscrowd)"] if groups else []
+    reasons += dataset.remarks(pictures)
+    if not reasons:
+        classes = ", ".join(category.name for category in dataset.categories)
+        reasons = [f"nothing in them is annotated as {classes}"]
+    raise UsageError(
+        f"{len(pictures)} images of {spec} hold no instance to find"
+        + "".join(f"; {reason}" for reason in reasons)
+        + "; --analysis none measures the rest"
+    )
 
 
 def read_size(path: Path) -> tuple[int, int]:

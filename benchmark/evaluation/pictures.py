@@ -12,7 +12,7 @@ from benchmark.codec import Codec, open_codec
 from benchmark.datasets.dataset import Instance, Picture, read_image
 from benchmark.errors import CodecUnavailable, UsageError
 from benchmark.evaluation.opened_run import OpenedRun
-from benchmark.image import Image
+from benchmark.image import Image, with_even_sides
 from benchmark.run.jobs import pixels_hash
 from benchmark.run.record import UNCOMPRESSED, Key, Record
 
@@ -87,12 +87,12 @@ class RunPictures:
                         f"{'/'.join(record.key)}: its bitstream is not in the run folder, and "
                         f"making it again takes {record.encode_s:.0f} s"
                     )
-                bitstream = codec.encode(self.original(record.image), point)
+                bitstream = codec.encode(with_even_sides(self.original(record.image)), point)
             if hashlib.sha256(bitstream).hexdigest() != record.sha256:
                 raise NotAvailable(
                     f"{'/'.join(record.key)}: the bitstream is not that of the run's record"
                 )
-            decoded = codec.decode(bitstream)
+            decoded = codec.decode(bitstream)[: record.height, : record.width]
             if record.decoded_sha256 and pixels_hash(decoded) != record.decoded_sha256:
                 raise NotAvailable(
                     f"{'/'.join(record.key)}: it is not decoded to the pixels of the run's record"

@@ -22,6 +22,7 @@ from benchmark.figures.comparison import Shown, choose_crops, draw_comparison
 from benchmark.figures.laplace import choose_element, draw_laplace
 from benchmark.figures.rate_curves import draw_relative_curve_differences, draw_wap_curves
 from benchmark.figures.style import paper_style, save
+from benchmark.image import with_even_sides
 from benchmark.metrics.qualities import QUALITIES
 from benchmark.run.record import UNCOMPRESSED, Record
 from benchmark.run.run_folder import RunFolder
@@ -66,9 +67,10 @@ def draw_figures(
     """
     summary = _summary(run, codecs, anchor)
     curves = external_curves(external, sorted(set(summary["codec"])))
-    figures = [_curves(summary, anchor, curves, _stated(run))]
+    opened = OpenedRun(RunFolder(run))
+    figures = [_curves(summary, anchor, curves, _stated(opened))]
     try:
-        pictures = RunPictures(OpenedRun(RunFolder(run)))
+        pictures = RunPictures(opened)
     except UsageError as error:
         _say(f"no figures of images: {first_line(error)}")
     else:
@@ -95,10 +97,10 @@ def _curves(
         _say(f"no relative curve difference: {anchor} has no curve in this run")
 
 
-def _stated(run: Path) -> pd.DataFrame | None:
+def _stated(run: OpenedRun) -> pd.DataFrame | None:
     """What the paper states, where the run is on the paper's data set; else None."""
-    dataset = RunFolder(run).finished_manifest().dataset
-    return stated_gains() if dataset.spec.partition(":")[0] == _PAPERS_DATASET else None
+    spec = run.manifest.dataset.spec
+    return stated_gains() if spec.partition(":")[0] == _PAPERS_DATASET else None
 
 
 class _PictureFigures:
@@ -189,7 +191,7 @@ class _PictureFigures:
         entry = self._pictures.run.manifest.codecs.get(name)
         if entry is None or identity_of(codec) != entry.identity:
             _say(f"note: {name} here is not exactly the one of the run (`identity` in run.json)")
-        image = self._pictures.original(self._image)
+        image = with_even_sides(self._pictures.original(self._image))
         try:
             explained = {
                 f"{name} {rate}": codec.explain(image, codec.rate_point(rate))

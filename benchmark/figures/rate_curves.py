@@ -45,7 +45,7 @@ def draw_wap_curves(summary: pd.DataFrame) -> Figure:
         style: dict[str, Any] = dict(vars(styles[codec]))
         if is_external(lines):
             style |= {"linestyle": "--", "markerfacecolor": "none"}
-        axes.plot(lines["bpp"], lines["wap"], label=curve_label(lines), **style)
+        axes.plot(lines["bpp"], lines["wap"], label=curve_label(lines).replace("$", r"\$"), **style)
     for (codec, lines), dashes in zip(single_points(summary).items(), ("--", ":"), strict=False):
         axes.axhline(lines["wap"].iloc[0], color="0.35", lw=0.8, ls=dashes, label=codec)
     axes.set_xscale("log")

@@ -12,6 +12,8 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
+from benchmark.system.files import short_name
+
 ONE_COLUMN = 3.5
 """Width in inches of a figure in one column of an IEEE paper."""
 
@@ -77,7 +79,7 @@ def save(figure: Figure, out: Path, name: str) -> list[Path]:
     """Writes a figure as SVG, PDF and PNG; the same figure always gives the same files."""
     paths = []
     for kind, dated in (("svg", "Date"), ("pdf", "CreationDate"), ("png", "Software")):
-        path = out / f"{name}.{kind}"
+        path = out / short_name(name, f".{kind}")
         figure.savefig(path, format=kind, metadata={dated: None})
         paths.append(path)
     return paths

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import bjontegaard
 import numpy as np
@@ -21,6 +22,14 @@ METHODS = ("akima", "pchip", "cubic")
 _FEWEST_POINTS = {"akima": 2, "pchip": 2, "cubic": 4}
 _GOOD_OVERLAP = 0.75
 _SAMPLES = 500
+_NOISE = 1e-6
+"""A fall of the interpolated rate by less than this part of its range is rounding."""
+
+_SATURATED = 20
+"""A piece of a curve so many times as steep as the whole pays bits for hardly any quality."""
+
+_FAR_APART = 1.15
+"""Interpolations whose rates differ by more than this factor disagree."""
 
 _LogRate = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """The decimal logarithm of a curve's rate as a function of the quality."""
@@ -134,7 +143,12 @@ def delta_rate(codec: Sequence[Point], anchor: Sequence[Point], method: str = "a
         return DeltaRate(math.nan, shared, "; ".join([*notes, "no overlap in quality"]))
     if shared < _GOOD_OVERLAP:
         notes.append(f"curves share only {shared:.0%} of the quality range")
-    percent, _, _ = _interpolate(curves[0], curves[1], method)
+    percent, *log_rates = _interpolate(curves[0], curves[1], method)
+    for name, curve, log_rate in zip(("codec", "anchor"), curves, log_rates, strict=True):
+        notes += _shape_notes(name, curve, log_rate, _shared_qualities(*curves), method)
+    notes += _disagreement(percent, curves[0], curves[1], method)
+    if not -100 < percent < math.inf:
+        return DeltaRate(math.nan, shared, "; ".join([*notes, "the delta is not finite"]))
     return DeltaRate(percent, shared, "; ".join(notes))
 
 
@@ -151,10 +165,10 @@ def delta_uncertainty(
         codec, anchor, method: as for `delta_rate`.
     """
     codec, anchor = _rising(codec), _rising(anchor)
-    whole = delta_rate(codec, anchor, method).percent
-    without = [delta_rate(rest, anchor, method) for rest in _without_one(codec)]
-    without += [delta_rate(codec, rest, method) for rest in _without_one(anchor)]
-    changes = [abs(delta.percent - whole) for delta in without if not math.isnan(delta.percent)]
+    whole = _percent(codec, anchor, method)
+    without = [_percent(rest, anchor, method) for rest in _without_one(codec)]
+    without += [_percent(codec, rest, method) for rest in _without_one(anchor)]
+    changes = [abs(percent - whole) for percent in without if math.isfinite(percent)]
     largest = max(changes, default=math.nan)
     return Uncertainty(largest, not abs(whole) > largest)
 
@@ -168,32 +182,90 @@ def relative_curve_difference(
         codec, anchor, method: as for `delta_rate`; points that it leaves out are left out.
     """
     codec, anchor = _rising(codec), _rising(anchor)
-    if math.isnan(delta_rate(codec, anchor, method).percent):
+    if not math.isfinite(_percent(codec, anchor, method)):
         return RelativeCurveDifference(np.empty(0), np.empty(0))
     _, codec_rate, anchor_rate = _interpolate(codec, anchor, method)
-    quality = np.linspace(
-        max(codec[0].quality, anchor[0].quality),
-        min(codec[-1].quality, anchor[-1].quality),
-        _SAMPLES,
-    )
+    quality = _shared_qualities(codec, anchor)
     percent = 100 * (10 ** (codec_rate(quality) - anchor_rate(quality)) - 1)
     return RelativeCurveDifference(quality, percent)
+
+
+def _percent(codec: Sequence[Point], anchor: Sequence[Point], method: str) -> float:
+    """The delta rate in percent of two rising curves; NaN where there is none."""
+    if min(len(codec), len(anchor)) < _FEWEST_POINTS[method] or _overlap(codec, anchor) == 0:
+        return math.nan
+    return _interpolate(codec, anchor, method)[0]
+
+
+def _shared_qualities(codec: Sequence[Point], anchor: Sequence[Point]) -> NDArray[np.float64]:
+    """Evenly spaced over the range that two rising curves share."""
+    lowest = max(codec[0].quality, anchor[0].quality)
+    highest = min(codec[-1].quality, anchor[-1].quality)
+    return np.linspace(lowest, highest, _SAMPLES)
+
+
+def _shape_notes(
+    name: str,
+    curve: Sequence[Point],
+    log_rate: _LogRate,
+    qualities: NDArray[np.float64],
+    method: str,
+) -> list[str]:
+    """What is to be doubted about an interpolated curve over the shared qualities."""
+    notes = []
+    rates = log_rate(qualities)
+    swing = float(np.ptp(rates))
+    if not np.isfinite(rates).all() or (np.diff(rates) < -_NOISE * max(swing, 1e-12)).any():
+        notes.append(f"{method} interpolation of {name} is not monotone")
+    slopes = [
+        (math.log10(after.bpp) - math.log10(before.bpp)) / (after.quality - before.quality)
+        for before, after in pairwise(curve)
+    ]
+    whole = math.log10(curve[-1].bpp) - math.log10(curve[0].bpp)
+    mean = whole / (curve[-1].quality - curve[0].quality)
+    if max(slopes) > _SATURATED * mean:
+        after = curve[slopes.index(max(slopes)) + 1]
+        notes.append(f"{name} saturated at {after.bpp:.3g} bpp: more bits, hardly more quality")
+    return notes
+
+
+def _disagreement(
+    percent: float, codec: Sequence[Point], anchor: Sequence[Point], method: str
+) -> list[str]:
+    """That another interpolation gives quite another delta, if one does."""
+    others = {other: _percent(codec, anchor, other) for other in METHODS if other != method}
+    known = {other: value for other, value in others.items() if not math.isnan(value)}
+    far = {
+        other: value
+        for other, value in known.items()
+        if not math.isfinite(percent)
+        or not math.isfinite(value)
+        or not 1 / _FAR_APART < (100 + percent + 1e-9) / (100 + value + 1e-9) < _FAR_APART
+    }
+    if not far:
+        return []
+    told = ", ".join(
+        f"{other} {value:+.1f} %" if math.isfinite(value) else f"{other} infinite"
+        for other, value in far.items()
+    )
+    return [f"interpolations disagree: {told}"]
 
 
 def _interpolate(
     codec: Sequence[Point], anchor: Sequence[Point], method: str
 ) -> tuple[float, _LogRate, _LogRate]:
     """The delta rate in percent of two rising curves that overlap, and the curves themselves."""
-    percent, anchor_rate, codec_rate = bjontegaard.bd_rate(
-        [point.bpp for point in anchor],
-        [point.quality for point in anchor],
-        [point.bpp for point in codec],
-        [point.quality for point in codec],
-        method=method,
-        require_matching_points=False,
-        interpolators=True,
-        min_overlap=0,
-    )
+    with np.errstate(over="ignore"):  # an infinite delta is told as such
+        percent, anchor_rate, codec_rate = bjontegaard.bd_rate(
+            [point.bpp for point in anchor],
+            [point.quality for point in anchor],
+            [point.bpp for point in codec],
+            [point.quality for point in codec],
+            method=method,
+            require_matching_points=False,
+            interpolators=True,
+            min_overlap=0,
+        )
     return float(percent), codec_rate, anchor_rate
 
 

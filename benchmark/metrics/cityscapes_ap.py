@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import PIL.Image
 from cityscapesscripts.evaluation import evalInstanceLevelSemanticLabeling as scripts
 from cityscapesscripts.helpers.labels import labels
 from numpy.typing import NDArray
@@ -114,10 +113,9 @@ def check_instance_ids(dataset: Dataset) -> None:
 
 def _annotation(dataset: Dataset, picture: Picture) -> _Annotation:
     check_instance_ids(dataset)
-    with PIL.Image.open(picture.path) as image:
-        width, height = image.size
+    assert isinstance(dataset, Cityscapes)
     # not from the data set's instances: these leave out the void regions
-    ids = np.frombuffer(dataset.annotation_bytes(picture), np.int32).reshape(height, width)
+    ids = dataset.instance_ids(picture)
     objects: dict[int, list[_Object]] = {category.id: [] for category in dataset.categories}
     pixels = np.bincount(ids.ravel())
     for value in map(int, np.flatnonzero(pixels)):

@@ -71,7 +71,7 @@ def _draw_quality(axes: Axes, summary: pd.DataFrame, quality: Quality) -> None:
             markerfacecolor="none" if external else colour,
             linestyle="--" if external else dashes,
             linewidth=1.4,
-            label=curve_label(lines),
+            label=curve_label(lines).replace("$", r"\$"),
         )
     if quality.of_detections:
         _draw_limits(axes, summary, quality)

@@ -62,6 +62,7 @@ def carry_out(
     runner: Runner,
     device: str = "cpu",
     reused: int = 0,
+    limit_s: float | None = None,
     on_progress: OnProgress = lambda done, jobs: None,
 ) -> RunOutcome:
     """Carry out jobs whose results the run folder does not hold yet.
@@ -75,12 +76,13 @@ def carry_out(
         device: ``cpu``: the runner detects too, on its processors. Another: this process
             detects there, in batches, while the runner encodes and decodes.
         reused: number of jobs whose results the folder holds.
+        limit_s: seconds after which a job is given up; None for no limit.
         on_progress: is told of each job that ends.
     """
     outcome = RunOutcome(reused=reused, workers=runner.workers)
     done, jobs = reused, reused + len(waiting)
     on_progress(done, jobs)
-    for ended in _outcomes(waiting, runner, device):
+    for ended in _outcomes(waiting, runner, device, limit_s):
         if isinstance(ended, Failed):
             _note_failure(outcome.failures, ended)
         else:
@@ -96,14 +98,17 @@ def carry_out(
     return outcome
 
 
-def _outcomes(waiting: Sequence[Job], runner: Runner, device: str) -> Iterator[JobOutcome]:
+def _outcomes(
+    waiting: Sequence[Job], runner: Runner, device: str, limit_s: float | None
+) -> Iterator[JobOutcome]:
     analysis = waiting[0].analysis if waiting else None
     if analysis is None or device == "cpu":
-        yield from runner.run(do_job, waiting)
+        yield from runner.run(functools.partial(do_job, limit_s=limit_s), waiting)
         return
     exact_arithmetic()
     with DetectionThread(open_analysis(analysis, device=device)) as thread:
-        yield from detected(runner.run(functools.partial(do_job, detect=False), waiting), thread)
+        code = functools.partial(do_job, detect=False, limit_s=limit_s)
+        yield from detected(runner.run(code, waiting), thread)
 
 
 def detected(outcomes: Iterable[JobOutcome], thread: DetectionThread) -> Iterator[JobOutcome]:

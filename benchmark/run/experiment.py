@@ -15,7 +15,7 @@ import msgspec
 from benchmark.analysis import AnalysisNetwork, open_analysis
 from benchmark.codec import Codec, identity_of
 from benchmark.datasets import open_dataset
-from benchmark.datasets.dataset import Dataset, Picture, fingerprint
+from benchmark.datasets.dataset import Dataset, Picture, check_something_to_find, fingerprint
 from benchmark.errors import CodecUnavailable, UsageError
 from benchmark.metrics.ground_truth import check_ap
 from benchmark.metrics.qualities import IMAGE_QUALITIES, why_unavailable
@@ -56,6 +56,7 @@ class Experiment:
         ap: whose average precision is computed, coco or cityscapes.
         device: of the analysis network, cpu or cuda; None for CUDA where there is a device.
         bitstreams: run folder that encodings are taken from.
+        job_limit_s: seconds after which a job is given up; None for no limit.
         command: how the experiment can be asked for again.
     """
 
@@ -68,6 +69,7 @@ class Experiment:
     ap: str = "coco"
     device: str | None = None
     bitstreams: Path | None = None
+    job_limit_s: float | None = None
     command: str = ""
 
 
@@ -176,6 +178,10 @@ def perform(
     """
     folder = prepared.folder
     fingerprints = _fingerprints(prepared.dataset, prepared.pictures)
+    if prepared.network:
+        check_something_to_find(prepared.dataset, prepared.pictures, prepared.experiment.dataset)
+    for remark in prepared.dataset.remarks(prepared.pictures):
+        _log.info("%s", remark)
     with folder.locked():
         before = folder.manifest()
         records = folder.records()
@@ -205,7 +211,15 @@ def perform(
             waiting = with_encodings(waiting, other, manifest, prepared.choices)
         _say_what_begins(prepared, jobs)
         reused = len(jobs) - len(waiting)
-        outcome = carry_out(waiting, folder, prepared.runner, prepared.device, reused, on_progress)
+        outcome = carry_out(
+            waiting,
+            folder,
+            prepared.runner,
+            prepared.device,
+            reused,
+            prepared.experiment.job_limit_s,
+            on_progress,
+        )
         left = waiting_jobs(jobs, folder.records())
     return Performed(manifest, pictures, outcome, _points_of(left))
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from benchmark.analysis import open_analysis
 from benchmark.analysis.analysis_network import AnalysisNetwork, Detection
 from benchmark.codec import Codec, RatePoint, open_codec
 from benchmark.datasets.dataset import Picture, read_image
 from benchmark.errors import UsageError
-from benchmark.image import Image
+from benchmark.image import Image, with_even_sides
 from benchmark.metrics.qualities import measurable
 from benchmark.run.record import UNCOMPRESSED, Key, Record, finite
 from benchmark.system.memory import peak_memory, resident_memory
+from benchmark.system.time_limit import time_limit
 
 ORIGINAL = RatePoint("bits", 24)
 """The rate point of the original images: three times 8 bits a pixel."""
@@ -125,12 +129,21 @@ def plan_jobs(
     return jobs
 
 
-def do_job(job: Job, detect: bool = True) -> JobResult:
+def do_job(job: Job, detect: bool = True, limit_s: float | None = None) -> JobResult:
     """Encode, decode in another codec object, and measure one image.
 
     The decoder gets the bytes whose hash the record holds: the run folder's file is checked
     against it. Without ``detect`` the decoded image is handed over to be looked at.
+
+    Raises:
+        TimeLimitExceeded: after ``limit_s`` seconds of the clock.
     """
+    # a local worker leads its process group, with the programs that it starts; others do not
+    with time_limit(limit_s, end_process=os.getpgrp() == os.getpid()):
+        return _do_job(job, detect)
+
+
+def _do_job(job: Job, detect: bool) -> JobResult:
     if resident_memory() > _MOST_KEPT:
         _codec.cache_clear()
     image = read_image(job.picture.path)
@@ -204,13 +217,15 @@ def _code(
     choice: CodecChoice, rate_point: RatePoint, image: Image, encoded: Encoded | None
 ) -> _Coded:
     encode_s: float | None
+    height, width = image.shape[:2]
+    padded = with_even_sides(image)
     if encoded:
         bitstream, encode_s = encoded.file.read_bytes(), encoded.encode_s
     else:
         encoder = _codec("encoder", choice)
         encoder.prepare(rate_point)
         started = time.perf_counter()
-        bitstream = encoder.encode(image.copy(), rate_point)
+        bitstream = encoder.encode(padded.copy(), rate_point)
         encode_s = time.perf_counter() - started
     if not isinstance(bitstream, bytes) or not bitstream:
         what = "an empty bitstream" if bitstream == b"" else f"no bytes, but {type(bitstream)}"
@@ -220,8 +235,8 @@ def _code(
     started = time.perf_counter()
     decoded = decoder.decode(bitstream)
     decode_s = time.perf_counter() - started
-    check_decoded(choice.name, image, decoded)
-    return _Coded(bitstream, decoded, encode_s, decode_s)
+    check_decoded(choice.name, padded, decoded)
+    return _Coded(bitstream, np.ascontiguousarray(decoded[:height, :width]), encode_s, decode_s)
 
 
 @functools.cache

@@ -95,7 +95,7 @@ class Manifest(Entry, frozen=True, kw_only=True):
     @property
     def codecs(self) -> dict[str, CodecEntry]:
         """All codecs with all their rate points; options and identity as they were last."""
-        found: dict[str, CodecEntry] = msgspec.field(default_factory=dict)
+        found: dict[str, CodecEntry] = {}
         for invocation in self.invocations:
             for name, codec in invocation.codecs.items():
                 points = found[name].rate_points if name in found else []

@@ -78,7 +78,7 @@ def parse_record(line: str) -> Record | None:
 
 def record_line(record: Record) -> str:
     """Return the line of a record, with its end."""
-    values: dict[str, Any] = msgspec.field(default_factory=dict)
+    values: dict[str, Any] = {}
     for name in record.__struct_fields__:
         value = getattr(record, name)
         if name in ("qualities", "unknown"):

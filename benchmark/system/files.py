@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from pathlib import Path
 
 from benchmark.errors import UsageError
 
 UNFINISHED = ".unfinished-"
 """How the name of a file begins while it is being written."""
+
+LONGEST_NAME = 255
+"""Bytes that file systems take as a file's name."""
 
 
 def write_whole(target: Path, content: bytes) -> None:
@@ -17,13 +22,28 @@ def write_whole(target: Path, content: bytes) -> None:
         OSError: if it cannot be written, for example because the disk is full.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(UNFINISHED + target.name)
+    # a short name, because the target's own may be as long as the file system takes
+    unfinished = target.with_name(UNFINISHED + _digest(target.name))
     try:
         unfinished.write_bytes(content)
         unfinished.replace(target)
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
+
+
+def short_name(stem: str, ending: str) -> str:
+    """Return a file's name of at most 255 bytes: a longer stem is cut, and a digest follows it."""
+    name = stem + ending
+    if len(os.fsencode(name)) <= LONGEST_NAME:
+        return name
+    ending = "-" + _digest(stem) + ending
+    cut = os.fsencode(stem)[: LONGEST_NAME - len(os.fsencode(ending))]
+    return cut.decode(errors="ignore") + ending
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
 
 
 def read_file(path: Path, what: str) -> bytes:

@@ -38,7 +38,10 @@ def _sources(kind: type, shelf: str) -> Iterator[tuple[str, bytes]]:
     elif module.__name__ == "__main__":
         yield "__main__", Path(str(module.__file__)).read_bytes()
     else:
-        yield from _files(module.__name__.partition(".")[0])
+        package = _files(module.__name__.partition(".")[0])
+        file = Path(str(module.__file__))
+        # a module that was not imported by its name stands alone
+        yield from package or [(module.__name__, file.read_bytes())]
 
 
 def _units(unit: str, shelf: str) -> list[str]:
@@ -80,7 +83,10 @@ def _is_package(name: str) -> bool:
 @functools.cache
 def _files(name: str) -> tuple[tuple[str, bytes], ...]:
     """The modules of a module or package, by name, with their content."""
-    spec = importlib.util.find_spec(name)
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return ()
     if spec is None or spec.origin is None:
         return ()
     origin = Path(spec.origin)

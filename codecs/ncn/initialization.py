@@ -43,18 +43,20 @@ def initialize(network: NCN, images: Tensor) -> None:
             side = module.kernel_size[0]
             meets = module.in_channels * side * side / math.prod(_upsampling(module))
             nn.init.normal_(module.weight, 0, math.sqrt(2 / meets))
-            nn.init.zeros_(module.bias)
-    first = network.analysis[0]
-    first.bias.copy_(-0.5 * first.weight.sum((1, 2, 3)))  # as if the images were centered
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    kernel, bias = _parameters(network.analysis[0])
+    bias.copy_(-0.5 * kernel.sum((1, 2, 3)))  # as if the images were centered
     latent = _scaled(network.analysis, images, LATENT_DEVIATION)
     hyper_latent = _scaled(network.hyper_encoder, latent, HYPER_LATENT_DEVIATION)
     _scaled(network.hyper_decoder, torch.round(hyper_latent), 1.0)
-    last = network.hyper_decoder[-1]
-    last.weight.mul_(0.1)
+    kernel, bias = _parameters(network.hyper_decoder[-1])
+    kernel.mul_(0.1)
     # the second half of the channels is the raw scale: log(1 + exp(-raw)) = SCALE
-    last.bias[len(last.bias) // 2 :] = -math.log(math.expm1(SCALE))
+    bias[len(bias) // 2 :] = -math.log(math.expm1(SCALE))
     _scaled(network.synthesis, torch.round(latent), 0.1)
-    network.synthesis[-1].bias.fill_(0.5)
+    _, bias = _parameters(network.synthesis[-1])
+    bias.fill_(0.5)
 
 
 def _scaled(layers: nn.Sequential, values: Tensor, last_deviation: float) -> Tensor:
@@ -63,10 +65,16 @@ def _scaled(layers: nn.Sequential, values: Tensor, last_deviation: float) -> Ten
         if isinstance(layer, _KERNELS):
             wanted = last_deviation if layer is layers[-1] else 1.0
             factor = wanted / layer(values).std().clamp_min(1e-6)
-            layer.weight.mul_(factor)
-            layer.bias.mul_(factor)
+            for parameter in _parameters(layer):
+                parameter.mul_(factor)
         values = layer(values)
     return values
+
+
+def _parameters(layer: nn.Module) -> tuple[Tensor, Tensor]:
+    """Kernel and bias of a convolution."""
+    assert isinstance(layer, _KERNELS) and layer.bias is not None
+    return layer.weight, layer.bias
 
 
 def _upsampling(layer: nn.Module) -> tuple[int, ...]:

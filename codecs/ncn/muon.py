@@ -32,9 +32,12 @@ class Muon(torch.optim.Optimizer):
             lr: how far a step moves a kernel, in parts of its norm.
             momentum: decay of the running sum of gradients (Nesterov's form).
         """
-        plain, transposed = [], []
+        plain: list[Tensor] = []
+        transposed: list[Tensor] = []
         for layer in layers:
-            (transposed if isinstance(layer, nn.ConvTranspose2d) else plain).append(layer.weight)
+            kernels = transposed if isinstance(layer, nn.ConvTranspose2d) else plain
+            assert isinstance(layer.weight, Tensor)
+            kernels.append(layer.weight)
         groups = [
             {"params": plain, "transposed": False},
             {"params": transposed, "transposed": True},

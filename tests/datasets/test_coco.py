@@ -3,8 +3,10 @@
 import contextlib
 import io
 import json
+import math
 
 import numpy as np
+import PIL.ExifTags
 import PIL.Image
 import pytest
 from pycocotools import mask as coco_mask
@@ -13,9 +15,9 @@ from pycocotools.cocoeval import COCOeval
 
 from benchmark.analysis.analysis_network import Detection
 from benchmark.datasets import open_dataset
-from benchmark.datasets.dataset import fingerprint, read_image
+from benchmark.datasets.dataset import check_something_to_find, fingerprint, read_image
 from benchmark.errors import UsageError
-from benchmark.metrics.average_precision import GroundTruth, coco_result
+from benchmark.metrics.average_precision import GroundTruth
 
 SIZE = (48, 64)
 CATEGORIES = [{"id": 3, "name": "car"}, {"id": 1, "name": "person"}, {"id": 17, "name": "cat"}]
@@ -52,7 +54,7 @@ def content():
             {"id": 900, "file_name": "b/one.png", "height": 48, "width": 64},
             {"id": 7, "file_name": "a.png", "height": 48, "width": 64},
         ],
-        "categories": CATEGORIES,
+        "categories": [dict(category) for category in CATEGORIES],
         "annotations": [
             annotation(1, 900, 3, polygons),
             annotation(2, 900, 1, compressed(rectangle(20, 10, 12, 20))),
@@ -123,7 +125,7 @@ def test_wap_equals_pycocotools_on_the_file_itself(tmp_path):
             )
             found.setdefault(picture.id, []).append(detection)
             category = {label: id_ for id_, label in LABEL_IDS.items()}[detection.category_id]
-            direct.append(coco_result(picture.id, detection) | {"category_id": category})
+            direct.append(detection.to_coco(picture.id) | {"category_id": category})
     coco = pycocotools(tmp_path)
     with contextlib.redirect_stdout(io.StringIO()):
         evaluation = COCOeval(coco, coco.loadRes(direct), "segm")
@@ -136,16 +138,16 @@ def test_wap_equals_pycocotools_on_the_file_itself(tmp_path):
     assert 20 < wap < 100
 
 
-def test_an_odd_row_and_column_are_left_out_as_in_the_image(tmp_path):
+def test_an_odd_row_and_column_are_kept_as_in_the_image(tmp_path):
     odd = content()
     odd["images"][1] |= {"height": 33, "width": 51}
     last = np.zeros((33, 51), np.uint8, order="F")
     last[32, 10:20] = 1
     odd["annotations"].append(annotation(7, 7, 3, compressed(last)))
     dataset = open_dataset(write(tmp_path, odd))
-    (instance,) = dataset.instances(dataset.pictures[0])
-    assert read_image(dataset.pictures[0].path).shape == (32, 50, 3)
-    assert instance.mask.shape == (32, 50)
+    _, instance = dataset.instances(dataset.pictures[0])
+    assert read_image(dataset.pictures[0].path).shape == (33, 51, 3)
+    assert np.array_equal(instance.mask, last)
 
 
 def test_a_fingerprint_holds_the_annotations(tmp_path):
@@ -212,9 +214,21 @@ def changed(path, value):
         ("images", {"a": 1}, "it has no list 'images'"),
         ("images.1.height", None, r"images\[1\] has no usable 'height'"),
         ("annotations.0", 3, r"annotations\[0\] has no usable 'image_id'"),
-        ("annotations.2.segmentation", "abc", r"annotations\[2\] has no usable 'segmentation'"),
         ("images.1.id", 900, "lists 2 images of the id 900"),
-        ("images.1.file_name", "b/one.png", "lists 2 images of the name 'b_one.png'"),
+        (
+            "images.1.file_name",
+            "b/one.png",
+            "lists .*b/one.png twice",
+        ),
+        ("images.1.file_name", "b_one.png", "two images of .* are called b_one.png: rename .* or"),
+        ("images.1.file_name", "b/" + 300 * "x", "called 302 bytes long .* take 255: shorten"),
+        (
+            "categories",
+            [{"id": 3, "name": "car"}, {"id": 3, "name": "person"}],
+            "lists the category 3 twice, as car and as person",
+        ),
+        ("annotations.1.iscrowd", "0", "iscrowd of annotation 2 is '0', where 0 or 1"),
+        ("annotations.1.iscrowd", 2, "iscrowd of annotation 2 is 2, where 0 or 1"),
         (
             "categories",
             [{"id": 3, "name": "cat"}, {"id": 1, "name": "dog"}],
@@ -224,6 +238,7 @@ def changed(path, value):
 )
 def test_content_that_does_not_fit_is_named(tmp_path, path, value, message):
     write(tmp_path, content())
+    PIL.Image.new("RGB", (64, 48)).save(tmp_path / "images/b_one.png")
     (tmp_path / "instances.json").write_text(json.dumps(changed(path, value)))
     with pytest.raises(UsageError, match=message):
         open_dataset(f"coco:{tmp_path}/instances.json:{tmp_path}/images")
@@ -236,29 +251,173 @@ def test_a_file_of_another_kind_is_named(tmp_path, text):
         open_dataset(f"coco:{tmp_path}/instances.json:{tmp_path}")
 
 
+PIXELS = SIZE[0] * SIZE[1]
+
+
 @pytest.mark.parametrize(
-    "segmentation",
+    ("segmentation", "reason"),
     [
-        [],
-        [[1, 2, "three", 4, 5, 6]],
-        [["a"]],
-        {"size": list(SIZE)},
-        {"size": list(SIZE), "counts": [10, 2000000]},
-        {"size": [4, 4], "counts": [10, 6]},
-        {"size": list(SIZE), "counts": "no run lengths"},
-        {"size": list(SIZE), "counts": 5},
+        ("abc", "its segmentation is 'abc'"),
+        ([1, 2, 3, 4, 5, 6], "a polygon is 1, where a list"),
+        ([[1, 2, "three", 4, 5, 6]], "a coordinate is 'three', which is no number"),
+        ([[1, 2, None, 4, 5, 6]], "a coordinate is None, which is no number"),
+        ([[1, 2, 3, 4, 5, 6, 7]], "a polygon has 7 numbers"),
+        ([[1, 2, math.nan, 4, 5, 6]], "a coordinate is nan, the image is 64 x 48"),
+        ([[1, 2, math.inf, 4, 5, 6]], "a coordinate is inf, the image is 64 x 48"),
+        ([[1, 2, 3, 4, 5, -1e9]], "a coordinate is -1000000000.0, the image is 64 x 48"),
+        ([[1, 2, 3, 4, 5, 10**400]], "a coordinate is 10000"),
+        ([[9, 9, 9, 9, math.nan, 9], [1, 2, 3, 4, 5, 6]], "a coordinate is nan"),
+        ({"size": list(SIZE)}, r"its run lengths \(counts\) are None"),
+        ({"size": list(SIZE), "counts": 5}, r"its run lengths \(counts\) are 5"),
+        ({"size": list(SIZE), "counts": []}, f"add up to 0, the image has {PIXELS} pixels"),
+        ({"size": list(SIZE), "counts": ""}, f"add up to 0, the image has {PIXELS} pixels"),
+        ({"size": list(SIZE), "counts": [10, 20]}, f"add up to 30, the image has {PIXELS}"),
+        ({"size": list(SIZE), "counts": [10, PIXELS]}, f"add up to {PIXELS + 10}, the image"),
+        ({"size": list(SIZE), "counts": [PIXELS + 5, -5]}, "a run length is -5"),
+        ({"size": list(SIZE), "counts": [PIXELS - 1.5, 1.5]}, r"a run length is 3070\.5"),
+        ({"size": list(SIZE), "counts": [PIXELS, None]}, "a run length is None"),
+        ({"counts": [PIXELS]}, "its size is None"),
+        (
+            {"size": [64, 48], "counts": [PIXELS]},
+            r"its size is \[64, 48\], the image's is \[48, 64\]",
+        ),
+        ({"size": list(SIZE), "counts": "no run lengths"}, "hold ' '"),
+        ({"size": list(SIZE), "counts": "PP"}, "end within a number"),
     ],
 )
-def test_a_mask_that_cannot_be_read_is_named(tmp_path, segmentation):
+def test_a_mask_that_cannot_be_read_is_named(tmp_path, segmentation, reason):
     broken = content()
     broken["annotations"][1]["segmentation"] = segmentation
     dataset = open_dataset(write(tmp_path, broken))
-    with pytest.raises(UsageError, match=r"a mask in b_one.png that .* \(annotation 2\)"):
+    message = rf"instances.json has a mask in b_one.png that .* \(annotation 2\): .*{reason}"
+    with pytest.raises(UsageError, match=message):
         fingerprint(dataset, dataset.pictures[1])
+
+
+def test_compressed_run_lengths_that_end_early_are_named(tmp_path):
+    broken = content()
+    short = coco_mask.frPyObjects({"size": list(SIZE), "counts": [100, 20]}, *SIZE)
+    segmentation = {"size": list(SIZE), "counts": short["counts"].decode()}
+    broken["annotations"][1]["segmentation"] = segmentation
+    dataset = open_dataset(write(tmp_path, broken))
+    with pytest.raises(UsageError, match="run lengths add up to 120, the image has 3072 pixels"):
+        fingerprint(dataset, dataset.pictures[1])
+
+
+@pytest.mark.parametrize("segmentation", [[], None, [[4, 4, 8, 8]], [[1, 1], [2, 2, 3, 3]]])
+def test_a_box_among_masks_is_named(tmp_path, segmentation):
+    boxes = content()
+    boxes["annotations"][1]["segmentation"] = segmentation
+    dataset = open_dataset(write(tmp_path, boxes))
+    message = r"annotation 2 \(b_one.png\) has no mask, only a box.*: give it one"
+    with pytest.raises(UsageError, match=message):
+        fingerprint(dataset, dataset.pictures[1])
+    del boxes["annotations"][1]["segmentation"], boxes["annotations"][1]["bbox"]
+    del boxes["annotations"][1]["id"]
+    dataset = open_dataset(write(tmp_path, boxes))
+    with pytest.raises(UsageError, match=r"annotations\[1\] \(b_one.png\) has no mask: give"):
+        fingerprint(dataset, dataset.pictures[1])
+
+
+def test_annotations_of_other_classes_are_not_looked_at_but_counted(tmp_path):
+    other = content()
+    other["annotations"][4] |= {"segmentation": "nonsense", "iscrowd": 0}
+    dataset = open_dataset(write(tmp_path, other))
+    for picture in dataset.pictures:
+        fingerprint(dataset, picture)
+    (remark,) = dataset.remarks(dataset.pictures)
+    assert remark.endswith(
+        "instances.json: left out 1 of 5 instances, of classes that the analysis network does not "
+        "know: cat (1)"
+    )
+    assert dataset.remarks(dataset.pictures[1:]) == []
+
+
+def test_classes_meet_by_synonyms_and_that_is_said(tmp_path):
+    named = content()
+    names = ("Car ", "PEDESTRIAN", "Motor-Bike")
+    for entry, name in zip(named["categories"], names, strict=True):
+        entry["name"] = name
+    dataset = open_dataset(write(tmp_path, named))
+    assert [category.name for category in dataset.categories] == ["person", "car", "motorcycle"]
+    found = [i.category_id for picture in dataset.pictures for i in dataset.instances(picture)]
+    assert sorted(found) == [24, 24, 26, 26, 26, 32]
+    (remark,) = dataset.remarks(dataset.pictures)
+    assert remark.endswith(
+        "classes taken under another name (instances): Car as car (2), PEDESTRIAN as person (2), "
+        "Motor-Bike as motorcycle (1)"
+    )
+
+
+def test_what_belongs_to_no_image_or_has_no_pixel_is_said(tmp_path):
+    odd = content()
+    odd["annotations"][4:] = [
+        annotation(5, 8, 1, [[1, 1, 9, 1, 9, 9]]),
+        annotation(6, 7, 1, [[-9, -9, -5, -9, -5, -5]]),
+    ]
+    dataset = open_dataset(write(tmp_path, odd))
+    orphans, empty = dataset.remarks(dataset.pictures)
+    assert "left out 1 annotations, which belong to no listed image" in orphans
+    assert (
+        "1 instances have no pixel in their image and count as never found: annotation 6" in empty
+    )
+    assert GroundTruth(dataset, dataset.pictures).instances[24] == 2
+
+
+def nothing_to_find(change):
+    changed = content()
+    changed["annotations"] = [
+        change(its) for its in changed["annotations"] if its["category_id"] != 17
+    ]
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda its: its | {"iscrowd": 1}, "all 5 are groups (iscrowd)"),
+        (lambda its: its | {"image_id": 1}, "left out 5 annotations, which belong to no listed"),
+        (lambda its: its | {"category_id": 17}, "left out 4 of 4 instances, of classes"),
+    ],
+)
+def test_why_there_is_nothing_to_find_is_said(tmp_path, change, reason):
+    dataset = open_dataset(write(tmp_path, nothing_to_find(change)))
+    with pytest.raises(UsageError) as error:
+        check_something_to_find(dataset, dataset.pictures, "coco:FILE:IMAGES")
+    assert str(error.value).startswith("2 images of coco:FILE:IMAGES hold no instance to find; ")
+    assert reason in str(error.value)
+
+
+def test_coordinates_as_parts_of_the_sides_are_named(tmp_path):
+    parts = content()
+    polygon = [[0.1, 0.2, 0.9, 0.2, 0.5, 1]]
+    parts["annotations"] = [annotation(1, 7, 3, polygon), annotation(2, 900, 3, 2 * polygon)]
+    with pytest.raises(UsageError, match="all 3 polygons have coordinates from 0 to 1"):
+        open_dataset(write(tmp_path, parts))
+    parts["annotations"][0]["segmentation"] = [[0, 0, 8, 0, 8, 8]]
+    open_dataset(write(tmp_path, parts))
 
 
 def test_an_image_of_another_size_is_named(tmp_path):
     dataset = open_dataset(write(tmp_path, content()))
     PIL.Image.new("RGB", (32, 24)).save(dataset.pictures[0].path)
     with pytest.raises(UsageError, match=r"a.png is 32 x 24, in .*instances.json it is 64 x 48"):
+        fingerprint(dataset, dataset.pictures[0])
+
+
+def save_turned(image, path, orientation):
+    exif = PIL.Image.Exif()
+    exif[PIL.ExifTags.Base.Orientation] = orientation
+    image.save(path, exif=exif)
+
+
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+def test_a_turned_image_is_annotated_as_it_is_shown(tmp_path, orientation):
+    dataset = open_dataset(write(tmp_path, content()))
+    (path,) = {dataset.pictures[0].path}
+    save_turned(PIL.Image.new("RGB", (48, 64)), path, orientation)
+    fingerprint(dataset, dataset.pictures[0])
+    save_turned(PIL.Image.new("RGB", (64, 48)), path, orientation)
+    message = rf"a.png is shown turned \(EXIF orientation {orientation}\), with 48 x 64 pixels; in"
+    with pytest.raises(UsageError, match=message):
         fingerprint(dataset, dataset.pictures[0])

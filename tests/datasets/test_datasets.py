@@ -3,16 +3,20 @@
 import importlib.resources
 import json
 import shutil
+import struct
 from dataclasses import asdict
 
 import numpy as np
+import PIL.ExifTags
 import PIL.Image
 import pytest
 
 from benchmark.datasets import open_dataset
 from benchmark.datasets.cityscapes import Cityscapes
-from benchmark.datasets.dataset import fingerprint, read_image
+from benchmark.datasets.dataset import check_something_to_find, fingerprint, read_image
+from benchmark.datasets.image_file import shown_size
 from benchmark.errors import UsageError
+from benchmark.metrics.cityscapes_ap import CityscapesGroundTruth
 
 
 def write_cityscapes(root, images):
@@ -108,9 +112,142 @@ def test_a_fingerprint_tells_pixels_and_annotations_apart(tmp_path):
     assert fingerprint(dataset, picture).annotations != before.annotations
 
 
-def test_an_odd_row_and_column_are_left_out(tmp_path):
+def instance_ids_of(root, number):
+    return sorted((root / "gtFine").rglob("*.png"))[number]
+
+
+@pytest.mark.parametrize("change", ["resize", "transpose"])
+def test_instance_ids_of_another_size_than_the_image_are_named(tmp_path, change):
+    write_cityscapes(tmp_path, 2)
+    dataset = Cityscapes(tmp_path)
+    path = dataset.pictures[1].path
+    with PIL.Image.open(path) as image:
+        changed = image.resize((32, 16)) if change == "resize" else image.rotate(90, expand=True)
+    changed.save(path)
+    width, height = changed.size
+    message = f"{path} is {width} x {height}, its instance ids in .* are 64 x 32"
+    with pytest.raises(UsageError, match=message):
+        fingerprint(dataset, dataset.pictures[1])
+    with pytest.raises(UsageError, match=message):
+        CityscapesGroundTruth(dataset, dataset.pictures)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA"])
+def test_instance_ids_of_another_kind_are_named(tmp_path, mode):
+    write_cityscapes(tmp_path, 1)
+    path = instance_ids_of(tmp_path, 0)
+    PIL.Image.new(mode, (64, 32)).save(path)
+    dataset = Cityscapes(tmp_path)
+    with pytest.raises(UsageError, match=f"{path} is not a readable instance map: mode {mode}"):
+        fingerprint(dataset, dataset.pictures[0])
+
+
+def test_instance_ids_without_instances_are_said(tmp_path):
+    write_cityscapes(tmp_path, 1)
+    dataset = Cityscapes(tmp_path)
+    path = instance_ids_of(tmp_path, 0)
+    for value, reason in ((24, r"all 1 are groups \(iscrowd\)"), (7, "annotated as person, rider")):
+        PIL.Image.fromarray(np.full((32, 64), value, np.uint16)).save(path)
+        with pytest.raises(UsageError, match=f"1 images of here hold no instance .*{reason}"):
+            check_something_to_find(dataset, dataset.pictures, "here")
+
+
+def test_images_of_one_name_in_two_folders_are_named(tmp_path):
+    write_cityscapes(tmp_path, 1)
+    for part in ("leftImg8bit", "gtFine"):
+        shutil.copytree(tmp_path / part / "val/frankfurt", tmp_path / part / "val/zurich")
+    with pytest.raises(UsageError, match=r"two images of .* are called frankfurt_000000_000019"):
+        Cityscapes(tmp_path)
+
+
+def test_images_keep_odd_sides(tmp_path):
     PIL.Image.new("L", (33, 17)).save(tmp_path / "a.png")
-    assert read_image(tmp_path / "a.png").shape == (16, 32, 3)
+    assert read_image(tmp_path / "a.png").shape == (17, 33, 3)
+
+
+def test_images_are_read_in_all_endings_and_linked_folders_and_the_rest_is_said(tmp_path):
+    root, elsewhere = tmp_path / "images", tmp_path / "elsewhere"
+    for name in ("a.png", "b.JFIF", "c.avif", "d.gif", "e.pgm", "sub/f.jp2", "g.tga", "h.jpe"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        PIL.Image.new("RGB", (8, 8)).save(root / name)
+    elsewhere.mkdir()
+    PIL.Image.new("RGB", (8, 8)).save(elsewhere / "m.png")
+    (root / "linked").symlink_to(elsewhere)
+    (root / "sub/loop").symlink_to(root)
+    for name in ("i.heic", "j.HEIC", "notes.txt", "README", "._a.png", ".trash/k.png"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_bytes(b"")
+    dataset = open_dataset(f"images:{root}")
+    names = ["a.png", "b.JFIF", "c.avif", "d.gif", "e.pgm", "g.tga", "h.jpe", "linked_m.png"]
+    assert [picture.name for picture in dataset.pictures] == [*names, "sub_f.jp2"]
+    for picture in dataset.pictures:
+        assert read_image(picture.path).shape == (8, 8, 3)
+    (remark,) = dataset.remarks(dataset.pictures)
+    assert f"{root}: passed over 6 files that are not read as images: " in remark
+    for part in (".heic (2)", ".txt (1)", "no ending (1)", "hidden (2)"):
+        assert part in remark
+
+
+@pytest.mark.parametrize("kind", ["tif", "png", "jpg", "webp"])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_images_are_read_as_they_are_shown(tmp_path, kind, mode):
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    stored = PIL.Image.fromarray(pixels).convert(mode)
+    stored.save(tmp_path / f"upright.{kind}")
+    upright = read_image(tmp_path / f"upright.{kind}")
+    turned = {1: upright, 2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1]}
+    turned |= {5: turned[1].swapaxes(0, 1), 6: turned[4].swapaxes(0, 1)}
+    turned |= {7: turned[3].swapaxes(0, 1), 8: turned[2].swapaxes(0, 1)}
+    for orientation, expected in turned.items():
+        exif = PIL.Image.Exif()
+        exif[PIL.ExifTags.Base.Orientation] = orientation
+        path = tmp_path / f"{orientation}.{kind}"
+        stored.save(path, exif=exif)
+        assert shown_size(path) == expected.shape[:2]
+        assert np.array_equal(read_image(path), expected), orientation
+
+
+def test_sixteen_bits_are_read_by_their_upper_eight(tmp_path):
+    ramp = np.arange(0, 65536, 64, dtype=np.uint16).reshape(32, 32)
+    for kind in ("png", "tif", "pgm", "jp2"):
+        PIL.Image.fromarray(ramp).save(tmp_path / f"a.{kind}")
+        found = read_image(tmp_path / f"a.{kind}")
+        assert np.array_equal(found, np.repeat(ramp[..., None] >> 8, 3, axis=2)), kind
+
+
+def test_samples_of_unknown_range_are_refused_by_name(tmp_path):
+    for kind, values in (("floats", np.eye(4, dtype=np.float32)), ("integers", np.eye(4) * 9)):
+        values = values if kind == "floats" else values.astype(np.int32)
+        PIL.Image.fromarray(values).save(tmp_path / "a.tif")
+        with pytest.raises(UsageError, match=rf"a.tif holds .*{kind} \(mode [IF]\), whose range"):
+            read_image(tmp_path / "a.tif")
+    PIL.Image.fromarray(np.eye(4, dtype=np.uint16)).save(tmp_path / "a.tif")
+    twelve = (tmp_path / "a.tif").read_bytes().replace(_tag(258, 16), _tag(258, 12))
+    (tmp_path / "a.tif").write_bytes(twelve)
+    with pytest.raises(UsageError, match=r"a\.tif has 12 bits a sample"):
+        read_image(tmp_path / "a.tif")
+
+
+def _tag(number, value):
+    """An entry of a TIFF's directory that holds a short integer."""
+    return struct.pack("<HHIHH", number, 3, 1, value, 0)
+
+
+def test_what_is_no_image_is_named(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"not an image")
+    for function in (read_image, shown_size):
+        with pytest.raises(UsageError, match=r"a\.png is not a readable image: of no known format"):
+            function(tmp_path / "a.png")
+    with pytest.raises(UsageError, match=r"b\.png is not a readable image: .*No such file"):
+        read_image(tmp_path / "b.png")
+
+
+def test_a_name_that_a_run_folder_cannot_hold_is_named(tmp_path):
+    folder = tmp_path / ("x" * 200) / ("y" * 100)
+    folder.mkdir(parents=True)
+    PIL.Image.new("RGB", (8, 8)).save(folder / "a.png")
+    with pytest.raises(UsageError, match=r"called 307 bytes long .* take 255: shorten"):
+        open_dataset(f"images:{tmp_path}")
 
 
 def test_an_empty_folder_of_images_is_said(tmp_path):

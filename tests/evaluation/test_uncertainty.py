@@ -7,15 +7,13 @@ import pandas as pd
 import pytest
 
 from benchmark.datasets import open_dataset
-from benchmark.evaluation.published_run import published_run
-from benchmark.evaluation.summary import (
-    bootstrapped,
-    delta_rates,
-    is_within_uncertainty,
-    summarize,
-    with_intervals,
-)
+from benchmark.evaluation.deltas import delta_rates, is_within_uncertainty
+from benchmark.evaluation.intervals import bootstrapped, with_intervals
+from benchmark.evaluation.opened_run import OpenedRun
+from benchmark.evaluation.published_run import published_folder
+from benchmark.evaluation.rate_points import rate_point_table
 from benchmark.metrics.bootstrap import Resampled
+from benchmark.metrics.ground_truth import RunTruth
 from benchmark.report.text import delta_rates_text
 from benchmark.runner import open_runner
 
@@ -25,18 +23,18 @@ CODECS = ("jpeg", "webp")
 @pytest.fixture(scope="module")
 def run():
     """Two codecs of the published run on its first 8 images, and all that belongs to them."""
-    folder = published_run()
     dataset = open_dataset("miniscapes")
+    opened = OpenedRun(published_folder(), dataset)
     pictures, runner = dataset.pictures[:8], open_runner("local", 1)
-    records = [record for record in folder.records() if record.codec in CODECS]
-    summary = summarize(folder, records, dataset, pictures, runner, ap="coco")
-    return summary.assign(source="measured"), folder, dataset, pictures, runner
+    truth = RunTruth(dataset, pictures, "coco")
+    summary = rate_point_table(opened, pictures, truth, runner, CODECS)
+    return summary.assign(source="measured"), opened, pictures, truth, runner
 
 
 @pytest.fixture(scope="module")
 def resampled(run):
-    summary, folder, *where = run
-    return bootstrapped(summary, {"measured": folder}, *where)
+    summary, opened, *where = run
+    return bootstrapped(summary, {"measured": opened}, *where)
 
 
 def test_the_images_themselves_have_the_wap_of_the_summary(run, resampled):
@@ -53,7 +51,7 @@ def test_intervals_of_wap_and_of_its_delta_are_given(run, resampled):
     summary = with_intervals(run[0], resampled)
     assert (summary["wap_low"] < summary["wap"]).all()
     assert (summary["wap"] < summary["wap_high"]).all()
-    deltas = delta_rates(summary, "webp", resampled).set_index(["quality", "method"])
+    deltas = delta_rates(summary, ["webp"], resampled).set_index(["quality", "method"])
     whole = deltas.loc[("wap", "akima")]
     assert whole["low"] < whole["bd_rate"] < whole["high"]
     assert deltas.drop(index=("wap", "akima"))[["low", "high"]].isna().all(axis=None)
@@ -61,11 +59,12 @@ def test_intervals_of_wap_and_of_its_delta_are_given(run, resampled):
 
 
 def test_without_a_meaning_there_are_no_intervals(run):
-    summary, folder, dataset, pictures, runner = run
-    folders = {"measured": folder}
-    for ap in ("cityscapes", None):
-        assert bootstrapped(summary.assign(ap=ap), folders, dataset, pictures, runner) == []
-    assert bootstrapped(summary, folders, dataset, pictures[:1], runner) == []
+    summary, opened, pictures, truth, runner = run
+    runs = {"measured": opened}
+    assert bootstrapped(summary, runs, pictures, None, runner) == []
+    assert bootstrapped(summary, runs, pictures[:1], truth, runner) == []
+    other = RunTruth(opened.dataset, pictures[:2], "cityscapes")
+    assert bootstrapped(summary, runs, pictures, other, runner) == []
     assert with_intervals(summary, [])[["wap_low", "wap_high"]].isna().all(axis=None)
 
 
@@ -92,7 +91,7 @@ def apart(codec, wap, share):
 def test_an_interval_of_too_few_resamples_is_not_shown_and_that_is_said(share, shown):
     summary = pd.concat([curve("a", [10, 20, 30]), curve("b", [12, 22, 33])])
     resampled = apart("a", [10, 20, 30], 0) + apart("b", [12, 22, 33], share)
-    deltas = delta_rates(summary, "a", resampled)
+    deltas = delta_rates(summary, ["a"], resampled)
     line = deltas[(deltas["quality"] == "wap") & (deltas["method"] == "akima")].iloc[0]
     assert math.isfinite(line["bd_rate"])
     assert math.isfinite(line["low"]) is math.isfinite(line["high"]) is shown

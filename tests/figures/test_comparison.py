@@ -2,17 +2,15 @@
 
 import numpy as np
 import pytest
+from makers import make_record
 
 from benchmark.datasets.dataset import Instance
-from benchmark.figures.comparison import choose_crops, comparable
-from benchmark.run.run_folder import Record
+from benchmark.evaluation.same_rate import comparable
+from benchmark.figures.comparison import choose_crops
 
 
 def record(codec, size):
-    return Record(
-        *(codec, f"rate{size}", "image", 0, 512, 256, size),
-        *("", "", 0, None, None, 0.0, 0.0, 0.0),
-    )
+    return make_record(codec, f"rate{size}", bytes=size)
 
 
 def test_rate_points_of_about_the_same_rate_are_compared():

@@ -46,16 +46,21 @@ def masking_run(tmp_path_factory, dataset, run_of, weights):
     return run_of(tmp_path_factory.mktemp("masking"), dataset, rates)
 
 
+@pytest.fixture(autouse=True)
+def said_at_all(caplog):
+    caplog.set_level("INFO", "benchmark")
+
+
 def names(paths):
     return {path.name for path in paths}
 
 
-def test_a_run_without_masks_has_curves_and_a_comparison(finished_run, tmp_path, capsys):
+def test_a_run_without_masks_has_curves_and_a_comparison(finished_run, tmp_path, caplog):
     paths = draw_figures(finished_run.path, tmp_path / "figures", anchor="jpeg")
     expected = ("wap-curves", "relative-curve-difference", "comparison-scene0.png")
     assert names(paths) == {f"{name}.{kind}" for name in expected for kind in ("svg", "pdf", "png")}
     assert all(path.stat().st_size > 1000 for path in paths)
-    (line,) = capsys.readouterr().err.splitlines()
+    (line,) = caplog.messages
     assert line == "no figures of alpha and of a masked latent: no codec that masks runs here"
 
 
@@ -74,13 +79,13 @@ def test_the_same_run_gives_the_same_svg(finished_run, tmp_path):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
-def test_what_cannot_be_drawn_is_said_in_a_line_each(finished_run, tmp_path, capsys):
+def test_what_cannot_be_drawn_is_said_in_a_line_each(finished_run, tmp_path, caplog):
     run = tmp_path / "run"
     shutil.copytree(finished_run.path, run)
     bitstream = run / "bitstreams/jpeg/quality14/scene1.png"
     bitstream.write_bytes(bitstream.read_bytes()[:-1])
     draw_figures(run, tmp_path / "figures", image="scene1.png")
-    said = capsys.readouterr().err
+    said = caplog.text
     assert "no relative curve difference: vtm has no curve in this run" in said
     assert (
         "not in the comparison of images: jpeg/quality14/scene1.png: the bitstream is not" in said
@@ -96,14 +101,14 @@ def test_missing_bitstreams_are_made_again(finished_run, tmp_path):
     assert np.array_equal(PIL.Image.open(one), PIL.Image.open(two))
 
 
-def test_without_the_data_set_curves_are_drawn_all_the_same(finished_run, tmp_path, capsys):
+def test_without_the_data_set_curves_are_drawn_all_the_same(finished_run, tmp_path, caplog):
     run = tmp_path / "run"
     shutil.copytree(finished_run.path, run)
     manifest = (run / "run.json").read_text()
     (run / "run.json").write_text(manifest.replace("instances.json", "elsewhere.json"))
     paths = draw_figures(run, tmp_path / "figures", anchor="jpeg")
     assert {path.stem for path in paths} == {"wap-curves", "relative-curve-difference"}
-    assert capsys.readouterr().err.startswith("no figures of images: ")
+    assert caplog.messages[0].startswith("no figures of images: ")
 
 
 def test_wrong_names_are_named(finished_run, tmp_path):
@@ -150,4 +155,4 @@ def test_the_element_that_is_shown_saves_bits(masking_run, weights):
 def open_pictures(run):
     from benchmark.datasets import open_dataset
 
-    return open_dataset(run.manifest()["dataset"]["spec"]).pictures
+    return open_dataset(run.finished_manifest().dataset.spec).pictures

@@ -12,7 +12,7 @@ from pycocotools.cocoeval import COCOeval
 
 from benchmark.analysis.analysis_network import Detection
 from benchmark.datasets.dataset import Category, Dataset, Instance, Picture
-from benchmark.metrics.average_precision import GroundTruth, coco_result
+from benchmark.metrics.average_precision import GroundTruth
 
 SIZE = (96, 128)
 
@@ -103,7 +103,7 @@ def direct_wap(dataset, detections):
     }
     with contextlib.redirect_stdout(io.StringIO()):
         coco.createIndex()
-        results = [coco_result(i, found) for i, all_ in detections.items() for found in all_]
+        results = [found.to_coco(i) for i, all_ in detections.items() for found in all_]
         evaluation = COCOeval(coco, coco.loadRes(results), "segm")
         evaluation.evaluate()
         evaluation.accumulate()

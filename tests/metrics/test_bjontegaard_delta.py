@@ -134,3 +134,30 @@ def test_too_few_points_leave_the_uncertainty_unknown():
 def test_a_point_that_the_delta_leaves_out_does_not_change_the_uncertainty():
     bent = [*STEEPER, Point(2.0, 40)]
     assert delta_uncertainty(bent, curve()) == delta_uncertainty(STEEPER, curve())
+
+
+def test_a_cubic_that_swings_between_points_is_told() -> None:
+    """Two points of nearly the same quality bend the cubic: it says thousands of percent."""
+    codec = [Point(0.3, 30.0), Point(0.8, 34.0), Point(3.0, 41.0), Point(5.0, 41.05)]
+    anchor = [Point(0.2, 30.0), Point(0.4, 34.0), Point(1.5, 40.0), Point(2.5, 42.0)]
+    cubic = delta_rate(codec, anchor, "cubic")
+    assert "cubic interpolation of codec is not monotone" in cubic.note
+    assert "interpolations disagree: akima" in cubic.note
+    assert "codec saturated at 5 bpp" in cubic.note
+    assert "codec saturated at 5 bpp" in delta_rate(codec, anchor, "akima").note
+
+
+def test_an_infinite_delta_is_no_number(recwarn: pytest.WarningsRecorder) -> None:
+    codec = [Point(0.3, 30.0), Point(0.8, 34.0), Point(3.0, 41.0), Point(5.0, 41.00001)]
+    anchor = [Point(0.2, 30.0), Point(0.4, 34.0), Point(1.5, 40.0), Point(2.5, 42.0)]
+    for delta in (delta_rate(codec, anchor, "cubic"), delta_rate(anchor, codec, "cubic")):
+        assert math.isnan(delta.percent)
+        assert "the delta is not finite" in delta.note
+    assert not recwarn.list
+
+
+def test_curves_that_bend_gently_carry_no_remark() -> None:
+    codec = [Point(0.1 * 2**n, 30.0 + 4 * n - 0.2 * n * n) for n in range(6)]
+    anchor = [Point(0.12 * 2**n, 30.0 + 4 * n - 0.2 * n * n) for n in range(6)]
+    for method in METHODS:
+        assert delta_rate(codec, anchor, method).note == ""

@@ -2,21 +2,18 @@
 
 import pandas as pd
 import pytest
+from makers import make_manifest
 
-from benchmark.evaluation.summary import all_delta_rates
+from benchmark.evaluation.deltas import delta_rates
+from benchmark.evaluation.tables import Tables
 from benchmark.report.curves import draw_curves, render
 from benchmark.report.html import html_report
 from benchmark.report.text import summary_text
 
-MANIFEST = {
-    "dataset": {"spec": "miniscapes", "images": {"a": {}}},
-    "analysis": {"spec": "miniscapes"},
-    "command": "python -m benchmark run",
-    "started": "2026-11-24T12:00:00Z",
-    "machine": {"processor": "one", "cores": "2", "system": "Linux"},
-    "versions": {"python": "3.11"},
-    "codecs": {},
-}
+
+def page_of(table, curves):
+    tables = Tables(table, delta_rates(table, ["jpeg"]), {})
+    return html_report(make_manifest(images=["a"]), tables, "vtm", render(curves, "svg")).decode()
 
 
 def summary(ap):
@@ -46,9 +43,7 @@ def test_the_kind_of_ap_stands_in_table_curves_and_report(ap, name):
     assert summary_text(table).endswith(f"wAP and AP50: average precision as {name} computes it.")
     curves = draw_curves(table)
     assert curves.axes[0].get_ylabel() == f"wAP ({name}) / %"
-    page = html_report(
-        MANIFEST, table, all_delta_rates(table, ["jpeg"]), "vtm", render(curves, "svg")
-    ).decode()
+    page = page_of(table, curves)
     assert f"<th>wAP ({name}) / %</th>" in page
     assert f"average precision as {name} computes it" in page
 
@@ -56,8 +51,6 @@ def test_the_kind_of_ap_stands_in_table_curves_and_report(ap, name):
 def test_without_an_analysis_network_no_kind_of_ap_is_named():
     table = summary(None)
     curves = draw_curves(table)
-    page = html_report(
-        MANIFEST, table, all_delta_rates(table, ["jpeg"]), "vtm", render(curves, "svg")
-    ).decode()
+    page = page_of(table, curves)
     assert [axes.get_ylabel() for axes in curves.axes] == ["PSNR / dB"]
     assert "average precision" not in summary_text(table) + page

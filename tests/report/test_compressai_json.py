@@ -21,8 +21,8 @@ def summary():
 
 
 def test_a_curve_holds_the_summary_by_rising_rate(summary):
-    found = json.loads(compressai_results(summary, "Miniscapes")["vtm"])
-    assert (found["name"], found["description"]) == ("vtm", "Miniscapes")
+    found = json.loads(compressai_results(summary, {"vtm": ["one command", "another"]})["vtm"])
+    assert (found["name"], found["description"]) == ("vtm", "one command; another")
     lines = summary[summary["codec"] == "vtm"].sort_values("bpp")
     assert found["results"]["bpp"] == lines["bpp"].tolist()
     assert found["results"]["psnr-rgb"] == lines["psnr"].tolist()
@@ -32,14 +32,14 @@ def test_a_curve_holds_the_summary_by_rising_rate(summary):
 
 
 def test_a_metric_that_a_rate_point_lacks_is_left_out(summary):
-    results = json.loads(compressai_results(summary, "")["uncompressed"])["results"]
+    results = json.loads(compressai_results(summary, {})["uncompressed"])["results"]
     assert math.isfinite(results["wap"][0])
     assert "psnr-rgb" not in results
 
 
 def test_compressai_draws_the_curves(summary, tmp_path):
     files = []
-    for codec, content in compressai_results(summary, "Miniscapes").items():
+    for codec, content in compressai_results(summary, {}).items():
         if codec in ("av1", "vtm", "vvenc"):
             files.append(tmp_path / f"{codec}.json")
             files[-1].write_text(content)

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import shutil
 
 import numpy as np
@@ -10,12 +11,13 @@ import PIL.Image
 
 from benchmark.datasets import open_dataset
 from benchmark.datasets.dataset import read_image
-from benchmark.report.gallery import make_gallery
+from benchmark.evaluation.opened_run import OpenedRun
+from benchmark.report.gallery import _data_uri, make_gallery
 from benchmark.run.run_folder import RunFolder
 
 
 def gallery_of(folder):
-    return make_gallery(folder, pd.read_csv(folder.path / "summary.csv"))
+    return make_gallery(OpenedRun(folder), pd.read_csv(folder.path / "summary.csv"))
 
 
 def pixels(picture):
@@ -33,7 +35,7 @@ def test_each_image_comes_as_the_original_and_from_each_codec(finished_run):
 
 
 def test_the_pictures_are_what_they_say(finished_run):
-    dataset = open_dataset(finished_run.manifest()["dataset"]["spec"])
+    dataset = open_dataset(finished_run.finished_manifest().dataset.spec)
     paths = {picture.name: picture.path for picture in dataset.pictures}
     for picture in gallery_of(finished_run).pictures:
         original = read_image(paths[picture.image]).astype(int)
@@ -62,3 +64,21 @@ def test_what_cannot_be_decoded_is_said_once_a_codec(finished_run, tmp_path):
     assert {picture.codec for picture in gallery.pictures} == {"uncompressed", "jpeg2000"}
     (line,) = gallery.missing
     assert line.startswith("jpeg/") and "not that of the run's record" in line
+
+
+def test_a_picture_that_no_longer_comes_out_the_same_is_named_and_not_shown(finished_run, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(finished_run.path, run)
+    lines = [json.loads(line) for line in (run / "records.jsonl").read_text().splitlines()]
+    for line in lines:
+        if line["codec"] == "jpeg":
+            line["decoded_sha256"] = "0" * 64
+    (run / "records.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    gallery = gallery_of(RunFolder(run))
+    assert {picture.codec for picture in gallery.pictures} == {"uncompressed", "jpeg2000"}
+    (line,) = gallery.missing
+    assert line.startswith("jpeg/") and "not decoded to the pixels of the run's record" in line
+
+
+def test_an_image_of_two_rows_is_shown():
+    assert _data_uri(np.zeros((2, 4200, 3), np.uint8)).startswith("data:image/webp")

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import PIL.Image
 import pytest
+from makers import make_manifest, make_record
 
-from benchmark.evaluation.summary import all_delta_rates
+from benchmark.evaluation.deltas import delta_rates
+from benchmark.evaluation.tables import Tables
 from benchmark.report.curves import draw_curves, render
 from benchmark.report.gallery import Gallery, GalleryPicture, Outline
 from benchmark.report.html import html_report
-from benchmark.run.run_folder import Record
 
 RATES = {"vtm": 1.0, "jpeg": 2.0, "new<codec>": 0.5}
 BPP = (0.1, 0.2, 0.4, 0.8)
@@ -55,7 +56,7 @@ def external():
 
 def deltas(table):
     """jpeg's delta against vtm has an interval at equal wAP, and at equal PSNR says nothing."""
-    found = all_delta_rates(table, list(RATES))
+    found = delta_rates(table, list(RATES))
     jpeg = (found["codec"] == "jpeg") & (found["anchor"] == "vtm") & (found["method"] == "akima")
     found.loc[jpeg & (found["quality"] == "wap"), ["low", "high"]] = [90.0, 111.0]
     found.loc[jpeg & (found["quality"] == "psnr"), "uncertainty"] = 150.0
@@ -74,20 +75,14 @@ def picture(image, codec, grey):
 
 
 def manifest():
-    return {
-        "command": "python -m benchmark run",
-        "started": "2026-11-24T12:00:00Z",
-        "dataset": {"spec": "miniscapes", "images": {image: {} for image in IMAGES}},
-        "analysis": {"spec": "miniscapes"},
-        "machine": {"processor": "one", "cores": "2", "system": "Linux"},
-        "versions": {"python": "3.11"},
-        "codecs": {"vtm": {"identity": {"version": "10.0"}, "rate_points": ["q0", "q1"]}},
-    }
+    return make_manifest(
+        images=IMAGES, codecs=[("vtm", {"version": "10.0", "code": ""}, ["q0", "q1"])]
+    )
 
 
 def records():
     return [
-        Record("vtm", rate, image, 0, 64, 32, 9, "", "", 0, None, None, 0.0, 0.0, 0.0)
+        make_record("vtm", rate, image)
         for rate, images in (("q0", IMAGES), ("q1", IMAGES[:1]))
         for image in images
     ]
@@ -104,12 +99,12 @@ def report(tmp_path_factory):
     drawn = pd.concat([table, external()], ignore_index=True)
     page = html_report(
         manifest(),
-        drawn,
-        deltas(table),
+        Tables(table, deltas(table), {}),
         "vtm",
         render(draw_curves(drawn), "svg"),
         records(),
         gallery,
+        [external()],
     )
     path = tmp_path_factory.mktemp("report") / "report.html"
     path.write_bytes(page)

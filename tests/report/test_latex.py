@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmark.evaluation.summary import all_delta_rates
-from benchmark.report.latex import delta_rate_table, escape, summary_table
+from benchmark.evaluation.deltas import delta_rates
+from benchmark.report.latex import delta_rate_table, escape
 
 RESULTS = Path(__file__).parents[2] / "results/miniscapes"
 
@@ -21,7 +21,7 @@ def summary():
 
 @pytest.fixture
 def deltas(summary):
-    return all_delta_rates(summary, ["vtm", "hevc"])
+    return delta_rates(summary, ["vtm", "hevc"])
 
 
 def rows(table):
@@ -35,7 +35,7 @@ def rows(table):
 
 
 def test_a_line_a_codec_with_its_delta_rates(deltas):
-    table = delta_rate_table(deltas, "vtm", "COCO")
+    table = delta_rate_table(deltas, "vtm", "COCO", {})
     header, *lines = rows(table)
     assert header == ["codec", "at equal wAP", "at equal PSNR"]
     assert [line[0] for line in lines] == [
@@ -47,14 +47,14 @@ def test_a_line_a_codec_with_its_delta_rates(deltas):
 
 def test_the_caption_names_anchor_interpolation_and_average_precision(deltas):
     (caption,) = re.findall(
-        r"\\caption\{(.*)\}", delta_rate_table(deltas, "vtm", "Cityscapes", "pchip")
+        r"\\caption\{(.*)\}", delta_rate_table(deltas, "vtm", "Cityscapes", {}, "pchip")
     )
     assert r"against \texttt{vtm} (PCHIP interpolation)" in caption
     assert "as Cityscapes computes it" in caption
 
 
 def test_every_mark_stands_for_a_doubt_named_below(deltas):
-    table = delta_rate_table(deltas, "vtm", "COCO")
+    table = delta_rate_table(deltas, "vtm", "COCO", {})
     above, below = table.split(r"\bottomrule")
     marks = set(re.findall(r"\\textsuperscript\{(\w+)\}", above))
     assert marks == set(re.findall(r"\\textsuperscript\{(\w+)\}", below))
@@ -63,20 +63,20 @@ def test_every_mark_stands_for_a_doubt_named_below(deltas):
 
 def test_a_delta_that_could_not_be_computed_is_a_dash(deltas):
     deltas.loc[deltas["codec"] == "av1", ["bd_rate", "note"]] = [float("nan"), "too few points"]
-    line = rows(delta_rate_table(deltas, "vtm", "COCO"))[1]
+    line = rows(delta_rate_table(deltas, "vtm", "COCO", {}))[1]
     assert line[1] == line[2] == r"--\textsuperscript{a}"
 
 
 def test_names_are_escaped(deltas):
     deltas["codec"] = deltas["codec"].replace("av1", "my_codec#50%")
-    assert r"\texttt{my\_codec\#50\%}" in delta_rate_table(deltas, "vtm", "COCO")
+    assert r"\texttt{my\_codec\#50\%}" in delta_rate_table(deltas, "vtm", "COCO", {})
     assert escape("a\\b{c}~d^e&$") == (
         r"a\textbackslash{}b\{c\}\textasciitilde{}d\textasciicircum{}e\&\$"
     )
 
 
 def test_a_delta_within_its_uncertainty_is_marked(deltas):
-    table = delta_rate_table(deltas, "vtm", "COCO")
+    table = delta_rate_table(deltas, "vtm", "COCO", {})
     (line,) = [line for line in rows(table) if line[0] == r"\texttt{vvenc}"]
     mark = line[1].removeprefix(r"$+1.6 \pm 4.7$\textsuperscript{").removesuffix("}")
     assert rf"\textsuperscript{{{mark}}} within the uncertainty" in table
@@ -85,39 +85,33 @@ def test_a_delta_within_its_uncertainty_is_marked(deltas):
 def test_a_table_read_from_bd_rate_csv_is_the_same(deltas, tmp_path):
     deltas.to_csv(tmp_path / "bd_rate.csv", index=False)
     read = pd.read_csv(tmp_path / "bd_rate.csv", float_precision="round_trip")
-    assert delta_rate_table(read, "vtm", "COCO") == delta_rate_table(deltas, "vtm", "COCO")
+    assert delta_rate_table(read, "vtm", "COCO", {}) == delta_rate_table(deltas, "vtm", "COCO", {})
 
 
 def test_without_a_curve_of_the_anchor_a_comment_says_so(deltas):
-    assert delta_rate_table(deltas, "av1", "COCO") == (
+    assert delta_rate_table(deltas, "av1", "COCO", {}) == (
         "% no Bjontegaard deltas: av1 has no curve in this run\n"
     )
 
 
-def test_a_line_a_rate_point_of_the_summary(summary):
-    header, *lines = rows(summary_table(summary, "COCO"))
-    assert header == ["codec", "rate point", "bpp", r"wAP/\%", r"AP50/\%", "PSNR/dB", "MS-SSIM"]
-    assert len(lines) == len(summary)
-    assert lines[0][:5] == [r"\texttt{av1}", r"\texttt{crf38}", "1.0154", "46.04", "79.00"]
-    assert lines[0][5:] == ["28.06", "0.9680"]
-    assert lines[1][0] == ""
-
-
-def test_a_quality_that_nothing_has_is_left_out(summary):
-    summary[["wap", "ap50"]] = float("nan")
-    assert "wAP/" not in summary_table(summary, "COCO")
+def test_each_curve_says_how_it_was_made(deltas):
+    commands = {"vtm": ["run --codecs vtm"], "av1": ["run --limit 2", "run --limit 9"]}
+    table = delta_rate_table(deltas, "vtm", "COCO", commands)
+    assert table.splitlines()[:3] == [
+        "% av1: run --limit 2", "% av1: run --limit 9", "% vtm: run --codecs vtm",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("braces", ["{}", ("\\begin{", "\\end{")])
-def test_braces_and_environments_are_balanced(deltas, summary, braces):
-    for table in (delta_rate_table(deltas, "vtm", "COCO"), summary_table(summary, "COCO")):
-        unescaped = table.replace("\\{", "").replace("\\}", "")
-        assert unescaped.count(braces[0]) == unescaped.count(braces[1]) > 0
+def test_braces_and_environments_are_balanced(deltas, braces):
+    table = delta_rate_table(deltas, "vtm", "COCO", {})
+    unescaped = table.replace("\\{", "").replace("\\}", "")
+    assert unescaped.count(braces[0]) == unescaped.count(braces[1]) > 0
 
 
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="there is no pdflatex")
-def test_latex_accepts_the_tables(deltas, summary, tmp_path):
-    tables = delta_rate_table(deltas, "vtm", "COCO") + summary_table(summary, "COCO")
+def test_latex_accepts_the_tables(deltas, tmp_path):
+    tables = delta_rate_table(deltas, "vtm", "COCO", {})
     document = rf"\documentclass{{article}}\usepackage{{booktabs}}\begin{{document}}{tables}"
     (tmp_path / "paper.tex").write_text(document + r"\end{document}")
     subprocess.run(

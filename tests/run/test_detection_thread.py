@@ -1,5 +1,6 @@
 """Detection apart from the encoding. These tests let it run on the CPU instead of CUDA."""
 
+import functools
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.analysis import AnalysisNetwork, Detection
+from benchmark.analysis import AnalysisNetwork, Detection, open_analysis
 from benchmark.codec import RatePoint
 from benchmark.datasets.dataset import Dataset
 from benchmark.image import Image
-from benchmark.run import detection_thread
-from benchmark.run.detection_thread import BATCH, DetectionApart
-from benchmark.run.jobs import CodecChoice, carry_out, plan_jobs
+from benchmark.run.carry_out import carry_out, detected
+from benchmark.run.detection_thread import BATCH, DetectionThread
+from benchmark.run.jobs import CodecChoice, do_job, plan_jobs
 from benchmark.run.run_folder import RunFolder
-from benchmark.runner import Failed, Finished, Outcome, open_runner
+from benchmark.runner import Failed, Finished, open_runner
 
 WHITE = 255
 
@@ -43,58 +44,34 @@ class Watched(AnalysisNetwork):
         return {}
 
 
-@pytest.fixture
-def network(monkeypatch: pytest.MonkeyPatch) -> Watched:
-    watched = Watched()
-    monkeypatch.setattr(detection_thread, "open_analysis", lambda spec, device: watched)
-    return watched
-
-
 def grey(value: int) -> Image:
     return np.full((4, 4, 3), value, np.uint8)
 
 
-def test_what_waits_is_detected_in_batches_by_another_thread(network: Watched) -> None:
-    found: list[int] = []
-
-    def done(outcome: Outcome[Image, Sequence[Detection]], seconds: float) -> None:
-        assert isinstance(outcome, Finished)
-        assert outcome.result[0].category_id == outcome.task[0, 0, 0]
-        found.append(outcome.result[0].category_id)
-
-    with DetectionApart("any", "cpu") as detection:
-        for value in range(2 * BATCH + 1):
-            detection.detect(grey(value), done)
+def test_what_waits_is_detected_in_batches_by_another_thread() -> None:
+    network = Watched()
+    with DetectionThread(network) as thread:
+        found = [thread.detect(grey(value)) for value in range(2 * BATCH + 1)]
         network.go.set()
-    assert found == list(range(2 * BATCH + 1))
+    for value, future in enumerate(found):
+        outcome, _ = future.result()
+        assert isinstance(outcome, Finished)
+        assert outcome.result[0].category_id == value
     # the first may have been taken before the others came
     assert max(network.batches) == BATCH
     assert len(network.batches) in (3, 4)
     assert threading.get_ident() not in network.threads
 
 
-def test_a_failure_is_that_of_its_batch_only(network: Watched) -> None:
+def test_a_failure_is_that_of_its_batch_only() -> None:
+    network = Watched()
     network.go.set()
-    reasons: list[str] = []
-
-    def done(outcome: Outcome[Image, Sequence[Detection]], seconds: float) -> None:
-        reasons.append(outcome.reason if isinstance(outcome, Failed) else "")
-
+    outcomes = []
     for value in (WHITE, 3):
-        with DetectionApart("any", "cpu") as detection:
-            detection.detect(grey(value), done)
-    assert "snow-blind" in reasons[0]
-    assert reasons[1] == ""
-
-
-def test_what_goes_wrong_with_the_results_is_raised(network: Watched) -> None:
-    network.go.set()
-
-    def done(outcome: Outcome[Image, Sequence[Detection]], seconds: float) -> None:
-        raise OSError("no space left")
-
-    with pytest.raises(OSError, match="no space left"), DetectionApart("any", "cpu") as detection:
-        detection.detect(grey(3), done)
+        with DetectionThread(network) as thread:
+            outcomes.append(thread.detect(grey(value)).result()[0])
+    assert isinstance(outcomes[0], Failed) and "snow-blind" in outcomes[0].reason
+    assert isinstance(outcomes[1], Finished)
 
 
 def test_a_run_finds_the_same_whether_detection_is_apart_or_not(
@@ -103,17 +80,23 @@ def test_a_run_finds_the_same_whether_detection_is_apart_or_not(
     codec = CodecChoice("jpeg", (), (RatePoint("quality", 20), RatePoint("quality", 60)))
     jobs = plan_jobs([codec], scenes.pictures, "miniscapes")
     folders = RunFolder(tmp_path / "together"), RunFolder(tmp_path / "apart")
-    for folder, device in zip(folders, (None, "cpu"), strict=True):
+    for folder in folders:
         folder.path.mkdir()
-        progress = carry_out(jobs, folder, open_runner("local", 1), device)
-        assert progress.finished == len(jobs)
+    runner = open_runner("local", 1)
+    assert carry_out(jobs, folders[0], runner).finished == len(jobs)
+    with DetectionThread(open_analysis("miniscapes")) as thread:
+        coded = runner.run(functools.partial(do_job, detect=False), jobs)
+        for outcome in detected(coded, thread):
+            assert isinstance(outcome, Finished)
+            result = outcome.result
+            folders[1].add(result.record, result.bitstream, result.detections)
     together, by_thread = ({r.key: r for r in folder.records()} for folder in folders)
     assert together.keys() == by_thread.keys()
     for key, record in together.items():
         other = by_thread[key]
         assert other.sha256 == record.sha256
         assert other.decoded_sha256 == record.decoded_sha256
-        assert other.analysis_s > 0
+        assert other.analysis_s and other.analysis_s > 0
         # batches are computed in another order: the last digits differ
         assert other.detections == pytest.approx(record.detections, abs=1)
         found, others = (folder.detections(*key[:2])[record.image_id] for folder in folders)

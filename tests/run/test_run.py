@@ -68,7 +68,11 @@ def test_the_run_folder_holds_what_it_should(small_run):
     assert PIL.Image.open(out / "curves.png").size[0] > 600
     assert (out / "curves.svg").read_text().startswith("<?xml")
     manifest = json.loads((out / "run.json").read_text())
-    assert set(manifest["codecs"]) == {"jpeg", "vvenc"}
+    assert manifest["format"] == 2
+    (invocation,) = manifest["invocations"]
+    assert set(invocation["codecs"]) == {"jpeg", "vvenc"}
+    assert invocation["command"].startswith("python -m benchmark run --codecs jpeg vvenc")
+    assert invocation["device"] == "cpu"
     assert manifest["analysis"]["identity"]["weights"]
 
 
@@ -291,7 +295,8 @@ def program(path, text):
     [
         ("echo no such file; exit 3", "failed with exit code 3: no such file"),
         ("exit 0", "ended without an error, but wrote nothing"),
-        ("sleep 60", "did not end within 1 s"),
+        ("while :; do :; done", "did not end within 0.5 s of processor time"),
+        ("sleep 60", "hangs: 10 s, of which it computed 0.0 s"),
         ("kill -9 $$", "was ended by signal 9"),
     ],
 )
@@ -301,7 +306,7 @@ def test_a_codec_that_fails_does_not_stop_the_others(benchmark_command, tmp_path
     done = benchmark_command(
         *("run", "--codecs", "vtm", "jpeg", "--limit", "1", "--analysis", "none"),
         *("--rates", "vtm:qp52", "vtm:qp48", "jpeg:quality5", "jpeg:quality50", "--out", "out"),
-        *("--option", "vtm.timeout=1"),
+        *("--option", "vtm.timeout=0.5"),
         VTM_ENCODER=encoder,
         VTM_DECODER=encoder,
         VTM_CONFIG=tmp_path / "intra.cfg",
@@ -319,7 +324,7 @@ def test_all_codecs_are_listed_with_the_reason_why_one_cannot_run(benchmark_comm
     assert set(lines) == set(find_codecs())
     variables = "VTM_ENCODER, VTM_DECODER, VTM_CONFIG"
     assert lines["vtm"] == f"cannot run here: not set: {variables}, which point to VTM's files"
-    assert lines["jpeg"].startswith("quality3 ")
+    assert lines["jpeg"].startswith("quality1 ")
 
 
 WRONG = [
@@ -417,7 +422,7 @@ def test_ctrl_c_keeps_finished_work(tmp_path):
 def test_a_worker_that_holds_much_memory_forgets_its_codecs(monkeypatch, tmp_path, memory, opened):
     PIL.Image.fromarray(np.zeros((32, 48, 3), np.uint8)).save(tmp_path / "black.png")
     picture = Picture(0, "black", tmp_path / "black.png")
-    monkeypatch.setattr(jobs, "memory_of", lambda process: memory)
+    monkeypatch.setattr(jobs, "resident_memory", lambda: memory)
     jobs._codec.cache_clear()
     for name, rate_point in (("jpeg", RatePoint("quality", 20)), ("yuv420", RatePoint("bits", 12))):
         jobs.do_job(jobs.Job(jobs.CodecChoice(name, (), ()), rate_point, picture, None))

@@ -1,35 +1,19 @@
 """The run folder keeps what is whole and drops what is not."""
 
 import json
-from dataclasses import replace
-from hashlib import sha256
 
 import pytest
+from makers import BITS, make_manifest, make_record
 
 from benchmark.analysis.analysis_network import Detection
 from benchmark.errors import UsageError
-from benchmark.run.run_folder import Record, RunFolder
-
-BITS = b"a bitstream"
+from benchmark.run.record import replaced
+from benchmark.run.run_folder import RunFolder
 
 
 def record(image=0, rate_point="qp32", detections=2):
-    return Record(
-        codec="some",
-        rate_point=rate_point,
-        image=f"image{image}",
-        image_id=image,
-        width=64,
-        height=32,
-        bytes=len(BITS),
-        sha256=sha256(BITS).hexdigest(),
-        decoded_sha256="",
-        detections=detections,
-        psnr=30.0,
-        ms_ssim=None,
-        encode_s=1.0,
-        decode_s=0.5,
-        analysis_s=0.25,
+    return make_record(
+        rate_point=rate_point, image=f"image{image}", image_id=image, detections=detections
     )
 
 
@@ -42,7 +26,7 @@ def found(number):
 @pytest.fixture
 def folder(tmp_path):
     folder = RunFolder(tmp_path / "run")
-    folder.write_manifest({"command": ""})
+    folder.write_manifest(make_manifest())
     for image in range(4):
         folder.add(record(image), BITS, found(2))
     folder.add(record(4, detections=0), BITS, [])
@@ -113,7 +97,7 @@ def test_records_are_sorted_whatever_the_order_they_came_in(folder):
 
 
 def test_the_original_images_need_no_bitstream(folder):
-    original = replace(record(7), codec="uncompressed", sha256="")
+    original = replaced(record(7), codec="uncompressed", sha256="")
     folder.add(original, None, found(2))
     assert original in folder.mend()
 

@@ -31,6 +31,16 @@ def fail_on_three(task):
     return task
 
 
+def leave_on_three(task):
+    if task == 3:
+        sys.exit("three leaves")
+    if task == 4:
+        raise KeyboardInterrupt
+    if task == 5 and os.fork() == 0:
+        raise RuntimeError("a copy of the worker")
+    return task
+
+
 def die_on_three(task):
     if task == 3:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -52,6 +62,13 @@ def test_a_task_that_raises_does_not_stop_the_others():
     assert outcomes.pop(3) == Failed(3, "three is not liked")
     assert "ZeroDivisionError" in outcomes.pop(4).reason
     assert all(isinstance(outcome, Finished) for outcome in outcomes.values())
+
+
+def test_a_task_that_exits_interrupts_or_forks_does_not_stop_the_others():
+    outcomes = {o.task: o for o in open_runner("local", 2).run(leave_on_three, range(9))}
+    assert "SystemExit" in outcomes.pop(3).reason
+    assert "KeyboardInterrupt" in outcomes.pop(4).reason
+    assert outcomes == {n: Finished(n, n) for n in range(9) if n not in (3, 4)}
 
 
 def test_a_worker_that_dies_does_not_stop_the_others():

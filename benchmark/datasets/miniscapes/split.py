@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from benchmark.datasets.cityscapes import Cityscapes
 from benchmark.datasets.miniscapes.scene import draw_scene
+from benchmark.errors import UsageError
 
 VAL_SCENES = 100
 """Number of images in the split that codecs are compared on."""
@@ -30,10 +31,19 @@ def miniscapes(split: str, scenes: int = VAL_SCENES) -> Cityscapes:
 
     They are drawn into the user's cache folder in Cityscapes' file layout, once; a scene is the
     same on every machine.
+
+    Raises:
+        UsageError: if the cache folder cannot be written.
     """
     root = _cache() / f"{split}-{scenes}"
     if not root.is_dir():
-        _draw_split(root, split, scenes)
+        try:
+            _draw_split(root, split, scenes)
+        except OSError as error:
+            raise UsageError(
+                f"Miniscapes is drawn into {root.parent}, which cannot be written "
+                f"({error.strerror}): name another cache folder in XDG_CACHE_HOME"
+            ) from error
     return Cityscapes(root, split, name="miniscapes")
 
 

@@ -22,6 +22,7 @@ from benchmark.analysis.targets import Objects
 from benchmark.codecs.ncn.distortion import Distortion, distortion
 from benchmark.codecs.ncn.network import NCN
 from benchmark.codecs.ncn.training import CodecRecipe, train_codec
+from benchmark.codecs.ncn.validation import validation
 from benchmark.codecs.ncn.weights_file import Description, Weights, load_weights, save_weights
 from benchmark.datasets import open_dataset
 from benchmark.datasets.cityscapes import Cityscapes
@@ -145,8 +146,12 @@ def test_a_larger_lambda_costs_fewer_bits(scenes: Dataset, tmp_path: Path) -> No
     assert rates[1] < 0.8 * rates[0]
 
 
-def test_interrupted_training_ends_with_the_same_weights(scenes: Dataset, tmp_path: Path) -> None:
-    whole = train_codec(scenes, tmp_path / "whole", SHORT, hvs)
+@pytest.mark.parametrize("kernel_rate", [0, 0.01])
+def test_interrupted_training_ends_with_the_same_weights(
+    scenes: Dataset, tmp_path: Path, kernel_rate: float
+) -> None:
+    recipe = replace(SHORT, kernel_rate=kernel_rate)
+    whole = train_codec(scenes, tmp_path / "whole", recipe, hvs)
 
     def stop(code: object) -> dict[str, float]:
         os.kill(os.getpid(), signal.SIGTERM)
@@ -154,9 +159,9 @@ def test_interrupted_training_ends_with_the_same_weights(scenes: Dataset, tmp_pa
 
     parts = tmp_path / "parts"
     with pytest.raises(KeyboardInterrupt):
-        train_codec(scenes, parts, SHORT, hvs, validate=stop, validate_every=3)
+        train_codec(scenes, parts, recipe, hvs, validate=stop, validate_every=3)
     assert (parts / CHECKPOINT).exists()
-    resumed = train_codec(scenes, parts, SHORT, hvs)
+    resumed = train_codec(scenes, parts, recipe, hvs)
     expected, found = load_weights(whole).network, load_weights(resumed).network
     assert expected is not None and found is not None
     for name, value in expected.state_dict().items():
@@ -244,7 +249,18 @@ def test_the_command_trains_and_validates(benchmark_command, root, tmp_path) -> 
     done = benchmark_command(*command)
     assert done.returncode == 0, done.stderr
     assert "out/weights.safetensors" in done.stdout
-    assert {"wap", "psnr", "validation_bpp"} <= log_of(tmp_path / "out")[-1].keys()
+    assert {"wap", "psnr", "validation_bpp", "gap"} <= log_of(tmp_path / "out")[-1].keys()
     refused = benchmark_command(*command, "--batch", 0)
     assert refused.returncode == 2
     assert "--batch 0: a number above 0 is needed" in refused.stderr
+
+
+def test_the_gap_of_an_exact_codec_is_zero_and_that_of_grey_is_not(
+    scenes: Dataset, backbone: str
+) -> None:
+    validate = validation(backbone, scenes, 2)
+    assert validate is not None
+    exact = validate(lambda image: (image, 1.0))
+    assert exact["gap"] == 0
+    grey = validate(lambda image: (np.full_like(image, 128), 1.0))
+    assert grey["gap"] != 0
