@@ -143,20 +143,6 @@ def check_something_to_find(dataset: Dataset, pictures: Sequence[Picture], spec:
     )
 
 
-def read_size(path: Path) -> tuple[int, int]:
-    """Return height and width of what `read_image` reads, from the file's beginning alone.
-
-    Raises:
-        UsageError: if the file is not a readable image.
-    """
-    try:
-        with PIL.Image.open(path) as file:
-            width, height = file.size
-    except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
-        raise UsageError(f"{path} is not a readable image: {error}") from error
-    return height // 2 * 2, width // 2 * 2
-
-
 @dataclass(frozen=True)
 class Fingerprint:
     """SHA-256 of an image's pixels and of its annotations, whatever the files' compression."""

@@ -235,12 +235,12 @@ def _check_sizes(
     Raises:
         UsageError: naming the first image that does not fit.
     """
-    from benchmark.datasets.dataset import read_size
+    from benchmark.datasets.image_file import shown_size
 
     problems = Problems()
     crop_height, crop_width = options.crop or (0, 0)
     for picture in dataset.pictures:
-        height, width = size = read_size(picture.path)
+        height, width = size = shown_size(picture.path)
         if crop_height > height or crop_width > width:
             problems.add(
                 f"--crop {crop_width}x{crop_height} is larger than {picture.path}, which is "

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from benchmark.analysis.mask_rcnn.network import MaskRcnn
-from benchmark.analysis.mask_rcnn.targets import Objects
+from benchmark.analysis.targets import Objects
 from benchmark.codecs.ncn.distortion import distortion, loss_weights, total
 from benchmark.errors import UsageError
 
