@@ -47,7 +47,7 @@ def total(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
     return torch.stack([weights[name] * term for name, term in terms.items()]).sum()
 
 
-def distortion(losses: Sequence[str], analysis: TrainingNetwork) -> Distortion:
+def distortion(losses: Sequence[str], analysis: TrainingNetwork | None) -> Distortion:
     """Return a function that computes some of the three losses.
 
     - ``hvs``: the mean squared error of samples from 0 to 255.
@@ -64,7 +64,7 @@ def distortion(losses: Sequence[str], analysis: TrainingNetwork) -> Distortion:
 
     Args:
         losses: some of `LOSSES`.
-        analysis: the analysis network, its weights fixed.
+        analysis: the analysis network, its weights fixed; None where `hvs` is the only loss.
     """
 
     def measure(decoded: Tensor, images: Tensor, objects: Sequence[Objects]) -> dict[str, Tensor]:
@@ -73,6 +73,7 @@ def distortion(losses: Sequence[str], analysis: TrainingNetwork) -> Distortion:
             terms["hvs"] = 255**2 * functional.mse_loss(decoded.float(), images)
         if "feature" not in losses and "task" not in losses:
             return terms
+        assert analysis
         features = analysis.features(decoded.clamp(0, 1))
         if "feature" in losses:
             with torch.no_grad():
