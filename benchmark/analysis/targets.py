@@ -14,7 +14,7 @@ from torch import Tensor
 from benchmark.datasets.dataset import Category, Instance
 
 
-@dataclass  # not frozen: Lightning Fabric passes no frozen ones on to a module
+@dataclass(frozen=True)
 class Objects:
     """The annotated objects of an image, as the network is trained on them.
 

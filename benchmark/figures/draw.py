@@ -67,8 +67,8 @@ def draw_figures(
     """
     summary = _summary(run, codecs, anchor)
     curves = external_curves(external, sorted(set(summary["codec"])))
-    figures = [_curves(summary, anchor, curves, _stated(run))]
     opened = OpenedRun(RunFolder(run))
+    figures = [_curves(summary, anchor, curves, _stated(opened))]
     try:
         pictures = RunPictures(opened)
     except UsageError as error:
@@ -97,10 +97,10 @@ def _curves(
         _say(f"no relative curve difference: {anchor} has no curve in this run")
 
 
-def _stated(run: Path) -> pd.DataFrame | None:
+def _stated(run: OpenedRun) -> pd.DataFrame | None:
     """What the paper states, where the run is on the paper's data set; else None."""
-    dataset = RunFolder(run).finished_manifest().dataset
-    return stated_gains() if dataset.spec.partition(":")[0] == _PAPERS_DATASET else None
+    spec = run.manifest.dataset.spec
+    return stated_gains() if spec.partition(":")[0] == _PAPERS_DATASET else None
 
 
 class _PictureFigures:

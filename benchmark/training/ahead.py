@@ -34,14 +34,17 @@ def ahead(batches: Batches, numbers: range, readers: int) -> Iterator[tuple[Tens
         numbers: of the steps.
         readers: number of threads, and of batches that are kept ready.
     """
-    waiting: deque[Future[tuple[Tensor, Sequence[Any]]]] = deque()
-    coming = iter(numbers)
     with ThreadPoolExecutor(readers, "batches") as pool:
+
+        def asked(some: range) -> list[Future[tuple[Tensor, Sequence[Any]]]]:
+            return [pool.submit(batches.__getitem__, number) for number in some]
+
+        waiting = deque(asked(numbers[:readers]))
         try:
-            for _ in numbers:
-                while len(waiting) < readers and (number := next(coming, None)) is not None:
-                    waiting.append(pool.submit(batches.__getitem__, number))
-                yield waiting.popleft().result()
+            for place in range(len(numbers)):
+                batch = waiting.popleft().result()
+                waiting += asked(numbers[place + readers : place + readers + 1])
+                yield batch
         finally:
             pool.shutdown(cancel_futures=True)
 

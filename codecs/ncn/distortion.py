@@ -64,7 +64,7 @@ def distortion(losses: Sequence[str], analysis: TrainingNetwork | None) -> Disto
 
     Args:
         losses: some of `LOSSES`.
-        analysis: the analysis network, its weights fixed; ``hvs`` alone needs none.
+        analysis: the analysis network, its weights fixed; None where `hvs` is the only loss.
     """
 
     def measure(decoded: Tensor, images: Tensor, objects: Sequence[Objects]) -> dict[str, Tensor]:

@@ -369,11 +369,11 @@ def _pooled(levels: Sequence[Tensor], boxes: Sequence[Tensor], cells: int) -> Te
     together = torch.cat(list(boxes))
     counts = torch.tensor([len(its) for its in boxes])
     images = torch.arange(len(boxes)).repeat_interleave(counts).to(together)
-    regions = torch.cat([images[:, None], together], dim=1)
+    levels = [precise(level) for level in levels]
+    regions = torch.cat([images[:, None], together], dim=1).to(levels[0].dtype)
     sides = together[:, 2:] - together[:, :2]
     relative = sides.prod(dim=1).sqrt() / _SIDE_ON_LEVEL_4
     suits = (4 + torch.log2(relative + 1e-8)).floor().clamp(_FINEST, _COARSEST).long() - _FINEST
-    levels = [precise(level) for level in levels]
     pooled = levels[0].new_zeros(len(together), CHANNELS, cells, cells)
     for number, level in enumerate(levels):
         here = (suits == number).nonzero()[:, 0]

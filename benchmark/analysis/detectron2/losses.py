@@ -98,6 +98,8 @@ def _deltas(boxes: Tensor, wanted: Tensor, weights: tuple[float, float, float, f
 def _mask_targets(regions: RegionSample, target: Objects, cells: int) -> Tensor:
     """P x cells x cells: 1 where the object of a region covers half of a cell, else 0."""
     numbers = regions.objects
+    if not len(numbers):
+        return regions.boxes.new_zeros(0, cells, cells)
     boxes = torch.cat([numbers[:, None].to(regions.boxes), regions.boxes[: len(numbers)]], dim=1)
     covered = roi_align(target.masks[:, None].to(boxes), boxes, cells, 1.0, 0, aligned=True)[:, 0]
     return (covered >= _INSIDE).to(boxes)

@@ -114,6 +114,28 @@ def test_training_lowers_the_loss(scenes: Dataset, tmp_path: Path) -> None:
     assert description.training["recipe"]["iterations"] == 200
 
 
+def test_images_and_boxes_are_not_rounded_where_layers_compute_in_bfloat16(
+    scenes: Dataset, tmp_path: Path
+) -> None:
+    seen: list[tuple[Tensor, Tensor]] = []
+
+    def watched(device: torch.device) -> Distortion:
+        def measure(
+            decoded: Tensor, images: Tensor, objects: Sequence[Objects]
+        ) -> dict[str, Tensor]:
+            seen.append((images, objects[0].boxes))
+            return hvs(device)(decoded, images, objects)
+
+        return measure
+
+    recipe = replace(SHORT, iterations=1, crop=None, batch=1)
+    train_codec(scenes, tmp_path, recipe, watched)
+    ((images, boxes),) = seen
+    assert images.dtype == boxes.dtype == torch.float32
+    assert torch.allclose((images * 255).round() / 255, images, rtol=0, atol=1e-6)
+    assert any(float(side) % 2 and float(side) > 256 for side in boxes.flatten())
+
+
 def test_a_larger_lambda_costs_fewer_bits(scenes: Dataset, tmp_path: Path) -> None:
     rates = []
     for rate_weight in (10, 10_000):

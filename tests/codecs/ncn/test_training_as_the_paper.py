@@ -118,7 +118,7 @@ def test_a_mask_is_trained_on_a_published_codec_and_used_beside_it(
     with pytest.raises(CodecUnavailable, match=r"no weights of ncn-lsm: .*; none were published"):
         open_codec("ncn-lsm", {"checkpoints": str(mixed)})
     shutil.copy(tmp_path / "lsm/weights.safetensors", mixed / "ncn-lsm/lambda0.02.safetensors")
-    image, point = draw_scene(0).image[:64, :128], RatePoint("lambda", 0.02)
+    image, point = draw_scene(0).image[128:192, 128:256], RatePoint("lambda", 0.02)
     codecs = {
         name: open_codec(name, {"checkpoints": str(mixed)})
         for name in ("ncn", "ncn-lsm", "ncn-lsm-ft")
