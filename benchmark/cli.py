@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmark.cli_options import (
+    CarryOut,
+    add_check,
+    add_figures,
+    add_nothing,
+    add_report,
+    add_run,
+    add_train,
+    asked,
+    codec_options,
+)
 from benchmark.errors import CodecUnavailable, UsageError
 
 if TYPE_CHECKING:
@@ -20,9 +29,6 @@ if TYPE_CHECKING:
 FAILED_JOBS = 1
 WRONG_USE = 2
 INTERRUPTED = 130
-
-_FIRST_LOOK = 20
-_AP_KINDS = ("coco", "cityscapes")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,7 +80,7 @@ class _Command:
     help: str
     description: str
     add_options: Callable[[argparse.ArgumentParser], None]
-    carry_out: Callable[[argparse.Namespace], int]
+    carry_out: CarryOut
 
 
 def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
@@ -100,192 +106,11 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _add_run(run: argparse.ArgumentParser) -> None:
-    from benchmark.analysis.analysis_network import NETWORKS
-    from benchmark.codec import CODECS
-    from benchmark.datasets.dataset import DATASETS
-    from benchmark.run.presets import PRESETS
-    from benchmark.runner import RUNNERS
-
-    run.add_argument(
-        "--preset",
-        choices=sorted(PRESETS),
-        help="codecs, rate points and AP of a known experiment, where nothing else is asked for",
-    )
-    run.add_argument(
-        "--codecs",
-        nargs="+",
-        metavar="NAME",
-        help=f"default: all that can run here, of {CODECS.forms()}",
-    )
-    run.add_argument(
-        "--option",
-        action="append",
-        default=[],
-        metavar="NAME.KEY=VALUE",
-        help="an option of a codec, for example vtm.extra=--ScalingList=2; may be repeated",
-    )
-    run.add_argument(
-        "--checkpoints",
-        metavar="FOLDER",
-        help="published checkpoints, for all codecs of the run that can take some",
-    )
-    run.add_argument(
-        "--rates",
-        nargs="+",
-        default=[],
-        metavar="POINT",
-        help="rate points, for example qp32, or vtm:qp32 for one codec only; "
-        "default: those of each codec",
-    )
-    run.add_argument(
-        "--dataset",
-        default="miniscapes",
-        help=f"{DATASETS.forms()} (miniscapes)",
-    )
-    run.add_argument(
-        "--limit",
-        type=_limit,
-        default=argparse.SUPPRESS,
-        metavar="N",
-        help="only the first N images, or none for all; "
-        f"default: {_FIRST_LOOK} of miniscapes, all of others",
-    )
-    run.add_argument(
-        "--analysis",
-        default="miniscapes",
-        help=f"analysis network: {NETWORKS.forms()}, or none to compare images only (miniscapes)",
-    )
-    run.add_argument(
-        "--ap",
-        choices=_AP_KINDS,
-        help="average precision as COCO (default) or as the Cityscapes scripts compute it",
-    )
-    run.add_argument(
-        "--device",
-        choices=("cpu", "cuda"),
-        help="where the analysis network computes; default: cuda where there is a device",
-    )
-    run.add_argument("--anchor", default="vtm", help="codec that others are compared to (vtm)")
-    run.add_argument(
-        "--bitstreams",
-        type=Path,
-        metavar="RUN",
-        help="take what the same codecs made of the same images in another run, "
-        "instead of encoding again",
-    )
-    run.add_argument("--jobs", type=_positive, metavar="N", help="default: one a core")
-    run.add_argument(
-        "--job-limit",
-        type=_positive,
-        metavar="SECONDS",
-        help="give up coding and judging one image at one rate point after that time "
-        "(default: never)",
-    )
-    run.add_argument("--runner", default="local", help=f"where to work: {RUNNERS.forms()} (local)")
-    run.add_argument(
-        "--out", type=Path, default=Path("results/run"), help="run folder (results/run)"
-    )
-
-
-def _add_report(report: argparse.ArgumentParser) -> None:
-    report.add_argument("run", type=Path, metavar="RUN", help="run folder")
-    report.add_argument(
-        "--ap",
-        choices=_AP_KINDS,
-        help="average precision as COCO or as the Cityscapes scripts compute it, from the run's "
-        "detections; default: the run's own",
-    )
-    report.add_argument("--anchor", default="vtm", help="codec that others are compared to (vtm)")
-    _add_external(report)
-
-
-def _add_figures(figures: argparse.ArgumentParser) -> None:
-    figures.add_argument("run", type=Path, metavar="RUN", help="run folder")
-    figures.add_argument("--out", type=Path, help="folder for the figures (RUN/figures)")
-    figures.add_argument("--image", help="name of the image that is shown (default: the first)")
-    figures.add_argument(
-        "--codecs", nargs="+", metavar="NAME", help="those that are compared (default: a choice)"
-    )
-    figures.add_argument(
-        "--rates", nargs="+", default=[], metavar="POINT", help="rate points of the masks"
-    )
-    figures.add_argument("--anchor", default="vtm", help="codec that others are compared to (vtm)")
-    _add_external(figures)
-
-
-def _add_external(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--external",
-        action="append",
-        default=[],
-        metavar="NAME=FILE",
-        help="a curve from elsewhere to draw too: CompressAI's JSON, or CSV with bpp and wap; "
-        "may be repeated",
-    )
-
-
-def _add_nothing(parser: argparse.ArgumentParser) -> None:
-    """The command has no options."""
-
-
-def _add_check(check: argparse.ArgumentParser) -> None:
-    check.add_argument(
-        "plugin", metavar="NAME[:WHERE]", help="a codec, a runner, a data set, an analysis network"
-    )
-    check.add_argument(
-        "--option",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="an option of the codec to check it with; may be repeated",
-    )
-
-
-def _add_train(train: argparse.ArgumentParser) -> None:
-    from benchmark.codec import CODECS, TrainableCodec
-    from benchmark.datasets import trainable
-
-    networks = train.add_subparsers(required=True, metavar="NETWORK")
-    analysis = networks.add_parser(
-        "analysis",
-        help="the analysis network",
-        description="Trains the analysis network from nothing. Run again after any interruption, "
-        "it goes on.",
-    )
-    analysis.add_argument("--out", type=Path, required=True, help="folder for weights and logs")
-    analysis.add_argument(
-        "--dataset",
-        default="miniscapes",
-        help=f"{trainable()}; its training split is used (miniscapes)",
-    )
-    analysis.add_argument("--scenes", type=_positive, default=2000, help="of Miniscapes (2000)")
-    analysis.add_argument("--iterations", type=_positive, default=6000, help="steps (6000)")
-    analysis.add_argument("--batch", type=_positive, default=4, help="images a step (4)")
-    analysis.add_argument("--seed", type=int, default=0)
-    analysis.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="(cpu)")
-    analysis.add_argument("--devices", type=_positive, default=1, help="number of them (1)")
-    analysis.add_argument("--threads", type=_positive, help="default: one a core")
-    analysis.set_defaults(command=_train_analysis)
-    for name in CODECS.found():
-        codec: type[Any] = object
-        with contextlib.suppress(UsageError):  # `codecs` names what is wrong with it
-            codec = CODECS.load(name)
-        if issubclass(codec, TrainableCodec):
-            options = networks.add_parser(
-                name,
-                help=f"weights of the codec {name}",
-                description=f"{codec.__doc__} Run again after any interruption, it goes on.",
-            )
-            codec.add_training_options(options)
-            options.set_defaults(command=_train_codec, codec=codec)
-
-
 def _run(options: argparse.Namespace) -> int:
     import benchmark
 
     with _progress() as on_progress:
-        run = benchmark.run(**_asked(options), anchor=options.anchor, on_progress=on_progress)
+        run = benchmark.run(**asked(options), anchor=options.anchor, on_progress=on_progress)
     _print_outcome(run)
     if run.tables:
         _print_tables(run)
@@ -299,7 +124,7 @@ def _plan(options: argparse.Namespace) -> int:
     import benchmark
 
     with _progress() as on_progress:
-        plan = benchmark.plan(**_asked(options), on_progress=on_progress)
+        plan = benchmark.plan(**asked(options), on_progress=on_progress)
     print(plan.text())
     return 0
 
@@ -355,41 +180,6 @@ def _print_tables(run: Run) -> None:
     print(f"\nCurves: {run.path}/curves.svg and .png, report: {run.path}/report.html")
 
 
-def _asked(options: argparse.Namespace) -> dict[str, Any]:
-    """The arguments of the API's `run` and `plan` that the options stand for."""
-    from benchmark.codec import CODECS, takes_option
-    from benchmark.run.presets import PRESETS
-
-    preset = PRESETS.get(options.preset)
-    codecs = options.codecs or (preset.codecs if preset else None)
-    codec_options = _codec_options(options.option)
-    if options.checkpoints:
-        for name in codecs or CODECS.found():
-            if takes_option(name, "checkpoints"):
-                codec_options.setdefault(name, {})["checkpoints"] = options.checkpoints
-    rates = options.rates or [
-        rate for rate in (preset.rates if preset else ()) if rate.split(":")[0] in (codecs or ())
-    ]
-    return {
-        "codecs": codecs,
-        "dataset": options.dataset,
-        "limit": getattr(
-            options, "limit", _FIRST_LOOK if options.dataset == "miniscapes" else None
-        ),
-        "rates": rates,
-        "options": codec_options,
-        "analysis": None if options.analysis == "none" else options.analysis,
-        "ap": options.ap or (preset.ap if preset else "coco"),
-        "device": options.device,
-        "bitstreams": options.bitstreams,
-        "job_limit_s": options.job_limit,
-        "runner": options.runner,
-        "jobs": options.jobs,
-        "out": options.out,
-        "command": shlex.join(["python", "-m", "benchmark", *options.arguments]),
-    }
-
-
 def _report(options: argparse.Namespace) -> int:
     import benchmark
 
@@ -429,7 +219,7 @@ def _codecs(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from benchmark.contracts import check
 
-    options_given = _codec_options([f"{options.plugin}.{its}" for its in options.option])
+    options_given = codec_options([f"{options.plugin}.{its}" for its in options.option])
     passed = True
     for result in check(options.plugin, options_given.get(options.plugin, {})):
         print(result.line(), flush=True)
@@ -469,35 +259,14 @@ def _train_codec(options: argparse.Namespace) -> int:
     return 0
 
 
-def _codec_options(given: Sequence[str]) -> dict[str, dict[str, str]]:
-    options: dict[str, dict[str, str]] = {}
-    for option in given:
-        target, equals, value = option.partition("=")
-        name, dot, key = target.partition(".")
-        if not (equals and dot and key):
-            raise UsageError(f"--option {option} is not of the form NAME.KEY=VALUE")
-        options.setdefault(name, {})[key] = value
-    return options
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
-    return int(text)
-
-
-def _limit(text: str) -> int | None:
-    return None if text == "none" else _positive(text)
-
-
 _COMMANDS = {
     "run": _Command(
         "compress, decode, judge, compare",
         "Compresses images with codecs at several rate points, lets the analysis network judge the "
-        "decoded images, and compares the codecs. Without options: a first look at 20 images of "
+        "decoded images, and compares the codecs. Without options: a first look at 12 images of "
         "Miniscapes with all codecs that can run here. Run again after any interruption, it goes "
         "on.",
-        _add_run,
+        add_run,
         _run,
     ),
     "plan": _Command(
@@ -505,28 +274,31 @@ _COMMANDS = {
         "Codes and judges one image as `run` with the same options would, and says how long the "
         "whole will take, and how much disk and memory. What was done is kept: the run goes on "
         "from it.",
-        _add_run,
+        add_run,
         _plan,
     ),
-    "report": _Command("show a run again", "Evaluates a run again.", _add_report, _report),
+    "report": _Command("show a run again", "Evaluates a run again.", add_report, _report),
     "figures": _Command(
         "the paper's figures, from a run",
         "Draws, as SVG, PDF and PNG: the curves, the relative curve difference, a comparison of "
         "decoded images, and for codecs that mask latents their masks.",
-        _add_figures,
+        add_figures,
         _figures,
     ),
     "codecs": _Command(
-        "list all codecs, and why one cannot run here", "Lists all codecs.", _add_nothing, _codecs
+        "list all codecs, and why one cannot run here", "Lists all codecs.", add_nothing, _codecs
     ),
     "check": _Command(
         "put a plug-in through its contract",
         "Puts a codec, a runner, a data set or an analysis network through all that the harness "
         "asks of it, and prints a line per check.",
-        _add_check,
+        add_check,
         _check,
     ),
     "train": _Command(
-        "train a network", "Trains the analysis network or a codec.", _add_train, lambda _: 0
+        "train a network",
+        "Trains the analysis network or a codec.",
+        lambda train: add_train(train, _train_analysis, _train_codec),
+        lambda _: 0,
     ),
 }

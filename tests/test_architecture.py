@@ -26,7 +26,8 @@ BELOW = {
     "errors": (),
     "system": ("errors",),
     "image": ("errors", "system"),
-    "plugins": ("errors", "system"),
+    "plugin_search": (),
+    "plugins": ("errors", "system", "plugin_search"),
     "codec": ("errors", "system", "image", "plugins"),
     "runner": ("errors", "system", "plugins"),
     "training": ("errors", "system"),
@@ -39,7 +40,8 @@ BELOW["evaluation"] = (*BELOW["run"], "run")
 BELOW["report"] = BELOW["figures"] = (*BELOW["evaluation"], "evaluation")
 BELOW["contracts"] = (*BELOW["run"], "run", "plugins")
 BELOW["api"] = (*BELOW["report"], "report", "figures")
-BELOW["cli"] = (*BELOW["api"], "api", "contracts", "training")
+BELOW["cli_options"] = (*BELOW["api"], "api", "contracts")
+BELOW["cli"] = (*BELOW["cli_options"], "cli_options", "training")
 """What each room of the harness may import: only what lies below it, so that there is no circle."""
 
 

@@ -136,7 +136,7 @@ def test_help_names_all_kinds_of_plugins(installed):
 def test_a_class_without_a_name_of_its_own_is_named_by_its_file(tmp_path, monkeypatch):
     """A module of a kind's package: read from a copy of the package's path."""
     import benchmark.codecs
-    from benchmark import plugins
+    from benchmark import plugin_search
 
     (tmp_path / "nameless.py").write_text(
         "from benchmark.codec import Codec\nclass C(Codec):\n    pass\n"
@@ -149,7 +149,7 @@ def test_a_class_without_a_name_of_its_own_is_named_by_its_file(tmp_path, monkey
     monkeypatch.setattr(
         benchmark.codecs.__spec__, "submodule_search_locations", benchmark.codecs.__path__
     )
-    plugins._found.cache_clear()
+    plugin_search.find_all.cache_clear()
     try:
         found = CODECS.found()
         assert "more than one" in found["nameless"].problem
@@ -161,7 +161,7 @@ def test_a_class_without_a_name_of_its_own_is_named_by_its_file(tmp_path, monkey
         assert not found["jpeg"].problem
     finally:
         monkeypatch.undo()
-        plugins._found.cache_clear()
+        plugin_search.find_all.cache_clear()
 
 
 def test_forms_are_checked_before_anything_is_opened():
