@@ -40,7 +40,10 @@ from . import yuv420
 
 _LEAST_SECONDS = 120.0
 _SECONDS_PER_MEGAPIXEL = 1200.0
-_DECODING_SECONDS = 600.0
+_DECODING_SECONDS = 30.0
+"""A damaged file may keep a decoder busy for ever; whole ones of 2048 x 1024 take about a second."""
+
+_DECODING_SECONDS_PER_MEGABYTE = 20.0
 _BIT_DEPTH = 10
 _PROGRAM, _FILE = "ffmpeg", "FILE"
 _GLOBAL_OPTIONS = ("-hide_banner", "-loglevel", "error", "-xerror")
@@ -56,7 +59,7 @@ class FfmpegCodec(Codec):
             that the package imageio-ffmpeg carries.
         timeout: seconds of processor time after which encoding or decoding an image is given up;
             by default the environment variable BENCHMARK_TIMEOUT, else 20 minutes per megapixel
-            and at least 2 minutes for encoding, 10 minutes for decoding.
+            and at least 2 minutes for encoding, 30 seconds and 20 more per megabyte for decoding.
     """
 
     encoder: ClassVar[str]
@@ -100,10 +103,9 @@ class FfmpegCodec(Codec):
             "pipe:", format=self.demuxer, vcodec=self.decoder, threads=1, err_detect="explode"
         )
         decoded = source.output("pipe:", **self._decoded_format()).global_args(*_GLOBAL_OPTIONS)
+        default = _DECODING_SECONDS + _DECODING_SECONDS_PER_MEGABYTE * len(bitstream) / 1e6
         output = run_program(
-            decoded.compile(cmd=self._program),
-            stdin=bitstream,
-            timeout=self._timeout or _DECODING_SECONDS,
+            decoded.compile(cmd=self._program), stdin=bitstream, timeout=self._timeout or default
         )
         return self._image(output)
 
