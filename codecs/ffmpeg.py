@@ -41,7 +41,7 @@ from . import yuv420
 _LEAST_SECONDS = 120.0
 _SECONDS_PER_MEGAPIXEL = 1200.0
 _DECODING_SECONDS = 30.0
-"""A damaged file may keep a decoder busy for ever; whole ones of 2048 x 1024 take about a second."""
+"""A damaged file may keep a decoder busy for ever; a whole one of 2048 x 1024 takes a second."""
 
 _DECODING_SECONDS_PER_MEGABYTE = 20.0
 _BIT_DEPTH = 10
