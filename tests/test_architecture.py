@@ -74,3 +74,9 @@ def test_every_package_is_declared_and_so_part_of_a_wheel():
     }
     names = {f"benchmark.{n}" if n.startswith(OUTSIDE) else n for n in found}
     assert names == set(declared["packages"])
+
+
+def test_no_file_is_longer_than_a_reader_s_patience():
+    for top in ("benchmark", "codecs", "runners"):
+        for file in (ROOT / top).rglob("*.py"):
+            assert len(file.read_text(encoding="utf-8").splitlines()) < 350, file

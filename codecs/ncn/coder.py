@@ -10,10 +10,10 @@ from benchmark.image import Image
 
 from .bitstream import BitstreamError, Header, fingerprint, pack, unpack
 from .entropy_coding import LatentCoder
-from .fixed_point import FRACTION_BITS
 from .layers import STRIDE, laplace_bits, pad
 from .lsmnet import LSMnet
 from .network import NCN, mask
+from .scale_table import FRACTION_BITS
 
 
 class ImageCoder:

@@ -26,15 +26,14 @@ from torch import Tensor
 
 from .bitstream import BitstreamError
 from .fixed_point import (
-    FRACTION_BITS,
     HYPER_LATENT_LIMIT,
-    SCALES,
     ExactDistribution,
     ExactHyperDecoder,
     ExactHyperLatentModel,
     HyperLatentScan,
 )
 from .network import NCN
+from .scale_table import FRACTION_BITS, SCALES
 
 LATENT_LIMIT = 2**15
 """Largest magnitude of an element of y-hat."""

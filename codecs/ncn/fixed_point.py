@@ -18,7 +18,6 @@ import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from decimal import Context, Decimal, localcontext
 
 import torch
 from compressai.layers import GDN
@@ -29,9 +28,7 @@ from benchmark.errors import UsageError
 
 from .layers import KERNEL, CausalConvolution
 from .network import LEAK, HyperLatentModel
-
-FRACTION_BITS = 12
-"""Means and activations are integers in units of 2^-12."""
+from .scale_table import FRACTION_BITS, THRESHOLDS
 
 LIMIT = 2**27
 """Largest magnitude of an activation in these units; 32768."""
@@ -43,34 +40,6 @@ _SUM_BITS = 51
 _LEAST_WEIGHT_BITS, _MOST_WEIGHT_BITS = 8, 24
 _SQUARE_BITS = 16
 _LIMB = 2.0**23
-
-_SCALES_PER_OCTAVE = 5
-_DECIMAL = Context(prec=50)
-
-
-def _scale(position: Decimal) -> Decimal:
-    """The scale at a position of the table, between two entries where it is no integer."""
-    with localcontext(_DECIMAL):
-        return (Decimal(2).ln() * (position / _SCALES_PER_OCTAVE - 7)).exp()
-
-
-SCALES: tuple[Decimal, ...] = tuple(_scale(Decimal(n)) for n in range(15 * _SCALES_PER_OCTAVE + 1))
-"""The scales that an index stands for: 1/128 to 256, each 15 % above the one before."""
-
-
-def _threshold(number: int) -> int:
-    """Below it a raw output means a scale nearer to the next entry; in units of 2^-12.
-
-    It is where log(1 + exp(-raw)) is the geometric mean of two entries. Decimal's exp and ln are
-    correctly rounded, those of floating point are not the same everywhere.
-    """
-    with localcontext(_DECIMAL):
-        raw = -(_scale(number + Decimal("0.5")).exp() - 1).ln()
-        return int((raw * 2**FRACTION_BITS).to_integral_value())
-
-
-THRESHOLDS: tuple[int, ...] = tuple(sorted(_threshold(n) for n in range(len(SCALES) - 1)))
-"""Raw outputs, in units of 2^-12, at which the index changes: rising, while scales fall."""
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmark.analysis.analysis_network import AnalysisNetwork, Detection, batches
+from benchmark.analysis.detectron2.boxes import clipped, not_empty
 from benchmark.analysis.detectron2.checkpoint import read_checkpoint
-from benchmark.analysis.detectron2.heads import (
-    DETECTIONS,
-    NMS_THRESHOLD,
-    SCORE_THRESHOLD,
-    clipped,
-    not_empty,
-)
+from benchmark.analysis.detectron2.heads import DETECTIONS, NMS_THRESHOLD, SCORE_THRESHOLD
 from benchmark.analysis.detectron2.network import LONG_SIDE, SHORT_SIDE, Detectron2MaskRcnn
 from benchmark.analysis.labels import COCO
 from benchmark.analysis.mask_rcnn.heads import Found

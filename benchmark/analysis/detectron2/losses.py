@@ -22,7 +22,8 @@ from torch import Tensor
 from torch.nn import functional
 from torchvision.ops import roi_align
 
-from benchmark.analysis.detectron2.heads import BOX_WEIGHTS, PROPOSAL_WEIGHTS, Heads, Predicted
+from benchmark.analysis.detectron2.heads import BOX_WEIGHTS, Heads
+from benchmark.analysis.detectron2.proposals import PROPOSAL_WEIGHTS, Predicted
 from benchmark.analysis.detectron2.sampling import ANCHORS, AnchorSample, RegionSample
 from benchmark.analysis.targets import Objects
 

@@ -13,15 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.ops import FrozenBatchNorm2d
 
-from benchmark.analysis.detectron2.heads import (
-    CHANNELS,
-    DETECTIONS,
-    SCORE_THRESHOLD,
-    Heads,
-    ProposalGenerator,
-    convolution,
-)
+from benchmark.analysis.detectron2.heads import DETECTIONS, SCORE_THRESHOLD, Heads
 from benchmark.analysis.detectron2.losses import proposal_losses, region_losses
+from benchmark.analysis.detectron2.proposals import CHANNELS, ProposalGenerator, convolution
 from benchmark.analysis.detectron2.sampling import sample_anchors, sample_regions
 from benchmark.analysis.mask_rcnn.heads import Found
 from benchmark.analysis.targets import Objects

@@ -17,14 +17,13 @@ from torch import Tensor
 from benchmark.codecs.ncn.bitstream import BitstreamError
 from benchmark.codecs.ncn.entropy_coding import LATENT_LIMIT, MEAN_STEPS, LatentCoder, laplace_table
 from benchmark.codecs.ncn.fixed_point import (
-    FRACTION_BITS,
     HYPER_LATENT_LIMIT,
-    SCALES,
     ExactDistribution,
     HyperLatentScan,
 )
 from benchmark.codecs.ncn.layers import laplace_bits
 from benchmark.codecs.ncn.network import NCN
+from benchmark.codecs.ncn.scale_table import FRACTION_BITS, SCALES
 
 HEADER = b"header"
 TABLES = "c6b60344c092a0f175810638fb81747186b38687b62aa15ee317faf5c0885e7b"

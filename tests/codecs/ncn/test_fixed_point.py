@@ -14,11 +14,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmark.codecs.ncn.fixed_point import (
-    FRACTION_BITS,
     HYPER_LATENT_LIMIT,
     LIMIT,
-    SCALES,
-    THRESHOLDS,
     ExactDistribution,
     ExactHyperDecoder,
     ExactHyperLatentModel,
@@ -28,6 +25,7 @@ from benchmark.codecs.ncn.fixed_point import (
 from benchmark.codecs.ncn.layers import convolution, laplace_bits
 from benchmark.codecs.ncn.network import NCN
 from benchmark.codecs.ncn.published import from_published
+from benchmark.codecs.ncn.scale_table import FRACTION_BITS, SCALES, THRESHOLDS
 from benchmark.errors import UsageError
 
 CHANNELS = 32
