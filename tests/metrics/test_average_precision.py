@@ -23,6 +23,10 @@ class Rectangles(Dataset):
     name = "rectangles"
     categories = (Category(24, "person"), Category(26, "car"), Category(33, "bicycle"))
 
+    @classmethod
+    def open(cls, where):
+        return cls()
+
     def __init__(self, images=6, seed=0):
         random = np.random.default_rng(seed)
         self.pictures = [Picture(number, f"image{number}", None) for number in range(images)]

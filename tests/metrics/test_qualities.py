@@ -98,25 +98,33 @@ def test_image_qualities_are_those_that_a_record_holds():
     assert all(its.needs is Needs.IMAGES for its in IMAGE_QUALITIES.values())
 
 
-def test_lpips_says_what_it_lacks_or_measures(tmp_path, monkeypatch):
-    """AlexNet's weights cannot be had here: untrained ones take their place in the cache."""
+@pytest.fixture
+def lpips_cache(tmp_path, monkeypatch):
+    """An empty cache of weights; what was found out in it is forgotten."""
     pytest.importorskip("lpips")
-    import torchvision
-
     from benchmark.metrics import perceptual
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    qualities.why_unavailable.cache_clear()
-    file = tmp_path / "hub/checkpoints/alexnet-owt-7be5be79.pth"
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)  # another test may have set it
+    caches = (qualities.why_unavailable, perceptual._network)
+    for cache in caches:
+        cache.cache_clear()
+    yield tmp_path / "hub/checkpoints"
+    for cache in caches:
+        cache.cache_clear()
+
+
+def test_lpips_says_what_it_lacks_or_measures(lpips_cache):
+    """AlexNet's weights cannot be had here: untrained ones take their place in the cache."""
+    import torchvision
+
+    file = lpips_cache / "alexnet-owt-7be5be79.pth"
     assert str(file) in qualities.why_unavailable(QUALITIES["lpips"])
     torch.manual_seed(0)
     file.parent.mkdir(parents=True)
     torch.save(torchvision.models.alexnet().state_dict(), file)
     qualities.why_unavailable.cache_clear()
-    perceptual._network.cache_clear()
     assert qualities.why_unavailable(QUALITIES["lpips"]) == ""
     image = np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8)
     assert QUALITIES["lpips"].compare(image, image) == 0
     assert QUALITIES["lpips"].compare(image, 255 - image) > 0.01
-    qualities.why_unavailable.cache_clear()
-    perceptual._network.cache_clear()

@@ -25,6 +25,11 @@ class Watched(AnalysisNetwork):
     """Waits until it is let go, and notes the sizes of its batches."""
 
     name = "watched"
+    categories = ()
+
+    @classmethod
+    def open(cls, where: str, device: str) -> "Watched":
+        return cls()
 
     def __init__(self) -> None:
         self.go = threading.Event()
