@@ -153,6 +153,8 @@ def prepare(experiment: Experiment, out: Path, runner_spec: str, jobs: int | Non
     assert runner is not None and choices is not None and dataset is not None
     assert device is not None
     pictures = dataset.pictures[: experiment.limit]
+    if network:
+        check_something_to_find(dataset, pictures, experiment.dataset)
     ap = experiment.ap if analysis else None
     return Prepared(experiment, folder, runner, choices, dataset, pictures, network, device, ap)
 
@@ -180,8 +182,6 @@ def perform(
     """
     folder = prepared.folder
     fingerprints = _fingerprints(prepared.dataset, prepared.pictures)
-    if prepared.network:
-        check_something_to_find(prepared.dataset, prepared.pictures, prepared.experiment.dataset)
     for remark in prepared.dataset.remarks(prepared.pictures):
         _log.info("%s", remark)
     with folder.locked():

@@ -3,6 +3,7 @@
 import functools
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +84,11 @@ def test_a_run_finds_the_same_whether_detection_is_apart_or_not(
     scenes: Dataset, tmp_path: Path
 ) -> None:
     codec = CodecChoice("jpeg", (), (RatePoint("quality", 20), RatePoint("quality", 60)))
-    jobs = plan_jobs([codec], scenes.pictures, "miniscapes")
+    categories = tuple(scenes.categories)
+    jobs = [
+        replace(job, categories=categories)
+        for job in plan_jobs([codec], scenes.pictures, "miniscapes")
+    ]
     folders = RunFolder(tmp_path / "together"), RunFolder(tmp_path / "apart")
     for folder in folders:
         folder.path.mkdir()
