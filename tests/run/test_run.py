@@ -33,9 +33,10 @@ TIMES = ("encode_s", "decode_s", "analysis_s")
 
 
 def contents(run):
-    """All that a run measured, without the times."""
+    """All that a run measured, without the times and the invocations that brought it."""
     records = [json.loads(line) for line in (run / "records.jsonl").read_text().splitlines()]
-    measured = [{k: v for k, v in record.items() if k not in TIMES} for record in records]
+    passing = (*TIMES, "invocation")
+    measured = [{k: v for k, v in record.items() if k not in passing} for record in records]
     files = sorted(p for part in ("bitstreams", "detections") for p in (run / part).rglob("*"))
     digests = {p.relative_to(run): sha256(p.read_bytes()).digest() for p in files if p.is_file()}
     return measured, digests

@@ -50,5 +50,5 @@ def test_a_worker_that_dies_does_not_stop_the_others(cluster):
 def test_a_scheduler_that_is_not_there_is_said():
     with pytest.raises(UsageError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
         open_runner("dask:tcp://127.0.0.1:9", None)
-    with pytest.raises(UsageError, match="which Dask scheduler"):
+    with pytest.raises(UsageError, match="is not of the form dask:tcp://HOST:PORT"):
         open_runner("dask", None)
