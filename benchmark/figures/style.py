@@ -76,13 +76,27 @@ def paper_style() -> AbstractContextManager[None]:
 
 
 def save(figure: Figure, out: Path, name: str) -> list[Path]:
-    """Writes a figure as SVG, PDF and PNG; the same figure always gives the same files."""
+    """Write a figure as SVG, PDF and PNG; the same figure always gives the same files."""
+    _settle(figure)
     paths = []
     for kind, dated in (("svg", "Date"), ("pdf", "CreationDate"), ("png", "Software")):
         path = out / short_name(name, f".{kind}")
         figure.savefig(path, format=kind, metadata={dated: None})
         paths.append(path)
     return paths
+
+
+def _settle(figure: Figure) -> None:
+    """Lay a figure out once, and round where its axes are.
+
+    The solver behind "constrained" takes its equations in an order that differs from call to call,
+    which changes last digits, and with them the identifiers in an SVG file.
+    """
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        x0, y0, width, height = axes.get_position(original=True).bounds
+        axes.set_position((round(x0, 6), round(y0, 6), round(width, 6), round(height, 6)))
 
 
 def rgb(number: int) -> tuple[int, int, int]:
