@@ -10,9 +10,9 @@ from benchmark.datasets.miniscapes.scene import SMALLEST_INSTANCE, Scene, draw_s
 STUFF = {0, 1, 3, 7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23}
 THINGS = {24, 25, 26, 27, 28, 31, 32, 33}
 DIGESTS = {
-    1: "03d15c7ef7fc95421958912af1a8bfb23ea3fd1146a77bc7bc53cd5788c499f4",
-    77: "0ee05a59a7451b06606c3828e5702ebe7259feb7004457072bd41c099b6fb871",
-    2024: "f83e7338efbb222471923bb002d3588ea8ad346ec3838061680a9a71a92c4ac0",
+    1: "64f3f1920c5a1f577af95cf9aba59a75924942b3a31f69508b4ac063f82413d9",
+    77: "3c1ae0954643217c72d77b86f36d4b2a2241edef8383a4cd06c7e4d363d75d7c",
+    2024: "ba3df7f50a18ebf6dd5e77bcc2b0acf40d0ee71e456745dff71849991f806a7c",
 }
 # Instances per scene that a sample of scenes must have: at least and at most.
 FREQUENCIES = {
