@@ -237,11 +237,17 @@ def _train_analysis(options: argparse.Namespace) -> int:
     if options.threads:
         torch.set_num_threads(options.threads)
     training, validation = open_training_split(options.dataset, options.scenes)
-    recipe = AnalysisRecipe(iterations=options.iterations, batch=options.batch, seed=options.seed)
+    recipe = AnalysisRecipe(
+        iterations=options.iterations,
+        batch=options.batch,
+        learning_rate=options.learning_rate,
+        seed=options.seed,
+    )
     weights = train_analysis(
         training,
         options.out,
         recipe,
+        start=options.start,
         evaluate=lambda network: wap_of(network, validation),
         evaluate_every=max(1, options.iterations // 5),
         device=options.device,

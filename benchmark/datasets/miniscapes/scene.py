@@ -11,7 +11,7 @@ from benchmark.datasets.miniscapes import background, camera, layout
 from benchmark.datasets.miniscapes.canvas import Camera, Canvas, Dice, Light
 from benchmark.datasets.miniscapes.street import make_street
 
-SMALLEST_INSTANCE = 150  # visible pixels, about 12 x 12; less counts as part of a group
+SMALLEST_INSTANCE = 250  # visible pixels, about 16 x 16; less counts as part of a group
 
 __all__ = ["SMALLEST_INSTANCE", "Scene", "draw_scene"]
 
