@@ -113,5 +113,5 @@ def test_training_starts_from_weights(scenes: Dataset, tmp_path: Path) -> None:
 def test_weights_of_other_classes_are_refused(scenes: Dataset, tmp_path: Path) -> None:
     first = train_analysis(scenes, tmp_path / "first", SHORT)
     fewer = dataclasses.replace(scenes, categories=scenes.categories[:2])
-    with pytest.raises(UsageError, match="finds person, .* but the data set has person, rider:"):
+    with pytest.raises(UsageError, match=r"finds person, .* but the data set has person, rider:"):
         train_analysis(fewer, tmp_path / "second", SHORT, start=first)
