@@ -19,11 +19,12 @@ train() { # name, codec, lambda, loss, steps, learning rate, further options
     shift 6
     [ -f "$name/weights.safetensors" ] || python -m benchmark train "$codec" --out "$name" \
         --lambda "$rate_weight" --loss "$loss" --iterations "$steps" --learning-rate "$rate" \
-        --batch 4 --crop 256x256 --threads 1 --validation-images 40 "$@"
+        --batch 4 --crop 256x256 --threads 1 --validation-images 20 "$@"
 }
 
 mask() { # name, codec, lambda, NCN
-    train "$1" "$2" "$3" task 200 0.003 --start "$4/weights.safetensors"
+    train "$1" "$2" "$3" task 200 0.003 --start "$4/weights.safetensors" \
+        --validation-images 0
 }
 
 down() { # name, codec, lambda, what it goes on from, further options
