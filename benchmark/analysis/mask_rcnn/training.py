@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -113,7 +114,7 @@ def train_analysis(
         belongs_to={
             "recipe": asdict(recipe),
             "categories": [asdict(category) for category in categories],
-            "start": before,
+            "start": hashlib.sha256(start.read_bytes()).hexdigest() if start else "",
         },
         validate=validate if evaluate else None,
         validate_every=evaluate_every,

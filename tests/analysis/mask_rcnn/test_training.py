@@ -1,6 +1,6 @@
 """Training: it learns, it can be interrupted, its files hold what they should."""
 
-import dataclasses
+import copy
 import json
 import os
 import signal
@@ -104,14 +104,16 @@ def test_training_starts_from_weights(scenes: Dataset, tmp_path: Path) -> None:
     before, after = load_weights(first), load_weights(second)
     assert after[1].width == 8  # the file's, not the recipe's
     assert after[1].training["start"]["recipe"]["iterations"] == 6
-    for name, tensor in before[0].state_dict().items():
-        assert tensor.float().allclose(after[0].state_dict()[name].float(), atol=1e-4), name
-    with pytest.raises(UsageError, match="another training"):
+    trained = dict(after[0].named_parameters())
+    for name, tensor in before[0].named_parameters():
+        assert tensor.allclose(trained[name], atol=1e-4), name
+    with pytest.raises(UsageError, match="another start"):
         train_analysis(scenes, tmp_path / "second", further)
 
 
 def test_weights_of_other_classes_are_refused(scenes: Dataset, tmp_path: Path) -> None:
     first = train_analysis(scenes, tmp_path / "first", SHORT)
-    fewer = dataclasses.replace(scenes, categories=scenes.categories[:2])
+    fewer = copy.copy(scenes)
+    fewer.categories = scenes.categories[:2]
     with pytest.raises(UsageError, match=r"finds person, .* but the data set has person, rider:"):
         train_analysis(fewer, tmp_path / "second", SHORT, start=first)
