@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
-import io
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,7 +22,12 @@ from benchmark.cli_options import (
     codec_options,
 )
 from benchmark.errors import CodecUnavailable, UsageError
-from benchmark.system.output import plugins_aside
+from benchmark.system.output import (
+    drop_unwritten,
+    plugins_aside,
+    reader_is_gone,
+    take_any_terminal,
+)
 
 if TYPE_CHECKING:
     from benchmark.api import Run
@@ -44,7 +47,7 @@ _GOING_ON = {"run", "plan", "train"}
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out a command; return its exit code: 0, 1 for failed jobs, 2 for wrong use."""
     given = sys.argv[1:] if arguments is None else list(arguments)
-    _take_any_terminal()
+    take_any_terminal()
     try:
         try:
             options = _parser(given).parse_args(given, argparse.Namespace(arguments=given))
@@ -62,39 +65,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _end_with(error, given)
 
 
-def _take_any_terminal() -> None:
-    """Let nothing fail because of what a terminal cannot show, or because there is none."""
-    for number, name in ((1, "stdout"), (2, "stderr")):
-        if getattr(sys, name) is None:  # closed by the shell's >&-
-            os.dup2(os.open(os.devnull, os.O_WRONLY), number)
-            os.set_inheritable(number, True)
-            setattr(sys, name, os.fdopen(number, "w", encoding="utf-8", closefd=False))
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
-
-
 def _end_with(error: OSError, given: Sequence[str]) -> int:
     """Say what the system refused; return the exit code."""
-    reader_is_gone = isinstance(error, BrokenPipeError) and _reader_is_gone()
-    try:
-        sys.stdout.flush()
-    except OSError:  # what is left of the output goes nowhere
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    if reader_is_gone:
+    has_seen_enough = isinstance(error, BrokenPipeError) and reader_is_gone()
+    drop_unwritten()
+    if has_seen_enough:
         return OUTPUT_CLOSED
     advice = "; make room and run again, it goes on" if error.errno in _FULL else ""
     kept = f": finished work is kept{advice}" if set(given[:1]) & _GOING_ON else ""
     print(f"benchmark: {error}{kept}", file=sys.stderr)
     return FAILED_JOBS
-
-
-def _reader_is_gone() -> bool:
-    """Whether the standard output is a pipe that nobody reads any more, as of ``| head``."""
-    import select
-
-    poll = select.poll()
-    poll.register(1, 0)
-    return any(events & select.POLLERR for _, events in poll.poll(0))
 
 
 def _show_log() -> None:
