@@ -251,9 +251,10 @@ def lowest_good_rate(summary: pd.DataFrame, codec: str) -> str | None:
     best = judged.loc[judged["codec"] == UNCOMPRESSED, "wap"].max()
     if own.empty or not best > 0:
         return None
-    good = own[own["wap"] >= _NEARLY_ALL * best]
-    chosen = own.loc[own["wap"].idxmax()] if good.empty else good.loc[good["bpp"].idxmin()]
-    return str(chosen["rate_point"])
+    good = own[own["wap"] >= _NEARLY_ALL * best].sort_values("bpp")
+    best_first = own.sort_values("wap", ascending=False)
+    chosen = (best_first if good.empty else good)["rate_point"].iloc[0]
+    return str(chosen)
 
 
 def _explainable(name: str) -> bool:

@@ -21,8 +21,9 @@ def summary_text(summary: pd.DataFrame, incomplete: pd.DataFrame | None = None) 
     """
     remark = pd.Series("", summary.index)
     if incomplete is not None and not incomplete.empty:
-        counts = incomplete["images"].astype(str) + " of " + incomplete["of"].astype(str)
-        remark = pd.concat([remark, counts + " images"], ignore_index=True)
+        pairs = zip(incomplete["images"], incomplete["of"], strict=True)
+        counts = pd.Series([f"{number} of {of} images" for number, of in pairs])
+        remark = pd.concat([remark, counts], ignore_index=True)
         lacking = incomplete[["codec", "rate_point"]]
         summary = pd.concat([summary, lacking], ignore_index=True)
         summary = summary.sort_values("codec", kind="stable")

@@ -181,11 +181,11 @@ class RunFolder:
         for (codec, rate_point), group in sorted(groups.items()):
             found = _detection_entries(self._detections_file(codec, rate_point))
             others = [line.image_id for line in unknown if line.point == (codec, rate_point)]
-            written = {number: entries for number, entries in found.items() if number in others}
+            written = {number: list(its) for number, its in found.items() if number in others}
             for record in sorted(group, key=lambda record: record.image):
                 entries = _entries_of(record, found.get(record.image_id, []))
                 if entries is not None and self._has_bitstream(record):
-                    written[record.image_id] = entries
+                    written[record.image_id] = list(entries)
                     trusted.append(record)
             self._write_detections(codec, rate_point, written)
         text = "".join([*map(record_line, trusted), *(line.text + "\n" for line in unknown)])

@@ -35,7 +35,7 @@ down() { # name, codec, lambda, what it goes on from, further options
 }
 
 without_mask() {
-    above=top
+    above=high
     for rate_weight in $RATES; do
         down "ncn$rate_weight" ncn "$rate_weight" "$above"
         above=ncn$rate_weight
@@ -43,7 +43,7 @@ without_mask() {
 }
 
 with_mask() {
-    above=top mask=mask
+    above=high mask=mask
     for rate_weight in $RATES; do
         down "ft$rate_weight" ncn-lsm-ft "$rate_weight" "$above" --mask "$mask/weights.safetensors"
         above=ft$rate_weight mask=ft$rate_weight
@@ -58,7 +58,8 @@ masks() { # codec, name
 
 train picture ncn 50 hvs 5000 0.002 --kernel-rate 0.01
 train top ncn 0.3 task:1,feature:1,hvs:0.002 2000 0.0005 --start picture/weights.safetensors
-mask mask ncn-lsm 1 top
+train high ncn 0.3 task:1,feature:1,hvs:0.002 3000 0.0006 --start top/weights.safetensors
+mask mask ncn-lsm 1 high
 
 without_mask &
 with_mask
