@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,12 @@ from benchmark.cli_options import (
     codec_options,
 )
 from benchmark.errors import CodecUnavailable, UsageError
+from benchmark.system.output import (
+    drop_unwritten,
+    plugins_aside,
+    reader_is_gone,
+    take_any_terminal,
+)
 
 if TYPE_CHECKING:
     from benchmark.api import Run
@@ -29,15 +36,25 @@ if TYPE_CHECKING:
 FAILED_JOBS = 1
 WRONG_USE = 2
 INTERRUPTED = 130
+OUTPUT_CLOSED = 141
+"""As of a program that SIGPIPE ended: 128 + 13."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_GOING_ON = {"run", "plan", "train"}
+"""The commands that go on from what they have finished."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out a command; return its exit code: 0, 1 for failed jobs, 2 for wrong use."""
     given = sys.argv[1:] if arguments is None else list(arguments)
-    options = _parser(given).parse_args(given, argparse.Namespace(arguments=given))
-    _show_log()
+    take_any_terminal()
     try:
-        return options.command(options)
+        try:
+            options = _parser(given).parse_args(given, argparse.Namespace(arguments=given))
+            _show_log()
+            return options.command(options)
+        finally:
+            sys.stdout.flush()
     except (UsageError, CodecUnavailable) as error:
         print(f"benchmark: {error}", file=sys.stderr)
         return WRONG_USE
@@ -45,8 +62,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("benchmark: interrupted; the same command goes on from here", file=sys.stderr)
         return INTERRUPTED
     except OSError as error:
-        print(f"benchmark: {error}: finished work is kept, run again to go on", file=sys.stderr)
-        return FAILED_JOBS
+        return _end_with(error, given)
+
+
+def _end_with(error: OSError, given: Sequence[str]) -> int:
+    """Say what the system refused; return the exit code."""
+    has_seen_enough = isinstance(error, BrokenPipeError) and reader_is_gone()
+    drop_unwritten()
+    if has_seen_enough:
+        return OUTPUT_CLOSED
+    advice = "; make room and run again, it goes on" if error.errno in _FULL else ""
+    kept = f": finished work is kept{advice}" if set(given[:1]) & _GOING_ON else ""
+    print(f"benchmark: {error}{kept}", file=sys.stderr)
+    return FAILED_JOBS
 
 
 def _show_log() -> None:
@@ -109,13 +137,13 @@ class _Version(argparse.Action):
 def _run(options: argparse.Namespace) -> int:
     import benchmark
 
-    with _progress() as on_progress:
+    with plugins_aside(), _progress() as on_progress:
         run = benchmark.run(**asked(options), anchor=options.anchor, on_progress=on_progress)
     _print_outcome(run)
     if run.tables:
         _print_tables(run)
     if run.unfinished:
-        print(f"\nnot in the table, or not of all images: {', '.join(run.unfinished)}")
+        print(f"\nwithout results of all images: {', '.join(run.unfinished)}")
     failures = run.outcome is not None and run.outcome.failures
     return FAILED_JOBS if failures or run.unfinished else 0
 
@@ -123,7 +151,7 @@ def _run(options: argparse.Namespace) -> int:
 def _plan(options: argparse.Namespace) -> int:
     import benchmark
 
-    with _progress() as on_progress:
+    with plugins_aside(), _progress() as on_progress:
         plan = benchmark.plan(**asked(options), on_progress=on_progress)
     print(plan.text())
     return 0
@@ -174,7 +202,8 @@ def _print_tables(run: Run) -> None:
     from benchmark.report.text import tables_text
 
     assert run.tables is not None
-    print(tables_text(run.summary, run.tables.against(run.anchor), run.anchor))
+    deltas = run.tables.against(run.anchor)
+    print(tables_text(run.summary, deltas, run.anchor, run.tables.incomplete))
     for note in run.tables.notes:
         print(f"{note}.")
     print(f"\nCurves: {run.path}/curves.svg and .png, report: {run.path}/report.html")
@@ -183,9 +212,10 @@ def _print_tables(run: Run) -> None:
 def _report(options: argparse.Namespace) -> int:
     import benchmark
 
-    run = benchmark.report(
-        options.run, anchor=options.anchor, ap=options.ap, external=options.external
-    )
+    with plugins_aside():
+        run = benchmark.report(
+            options.run, anchor=options.anchor, ap=options.ap, external=options.external
+        )
     _print_tables(run)
     return 0
 
@@ -193,15 +223,16 @@ def _report(options: argparse.Namespace) -> int:
 def _figures(options: argparse.Namespace) -> int:
     from benchmark.figures.draw import draw_figures
 
-    drawn = draw_figures(
-        options.run,
-        options.out or options.run / "figures",
-        image=options.image,
-        codecs=options.codecs,
-        rates=options.rates,
-        anchor=options.anchor,
-        external=options.external,
-    )
+    with plugins_aside():
+        drawn = draw_figures(
+            options.run,
+            options.out or options.run / "figures",
+            image=options.image,
+            codecs=options.codecs,
+            rates=options.rates,
+            anchor=options.anchor,
+            external=options.external,
+        )
     for path in drawn:
         print(path)
     return 0
@@ -210,7 +241,9 @@ def _figures(options: argparse.Namespace) -> int:
 def _codecs(options: argparse.Namespace) -> int:
     from benchmark.codec import list_codecs
 
-    for codec in list_codecs():
+    with plugins_aside():
+        codecs = list_codecs()
+    for codec in codecs:
         shown = f"cannot run here: {codec.problem}" if codec.problem else None
         print(f"{codec.name:12} {shown or ' '.join(codec.rate_points)}")
     return 0
@@ -221,7 +254,12 @@ def _check(options: argparse.Namespace) -> int:
 
     options_given = codec_options([f"{options.plugin}.{its}" for its in options.option])
     passed = True
-    for result in check(options.plugin, options_given.get(options.plugin, {})):
+    results = iter(check(options.plugin, options_given.get(options.plugin, {})))
+    while True:
+        with plugins_aside():
+            result = next(results, None)
+        if result is None:
+            break
         print(result.line(), flush=True)
         passed &= result.passed
     return 0 if passed else FAILED_JOBS
@@ -237,11 +275,17 @@ def _train_analysis(options: argparse.Namespace) -> int:
     if options.threads:
         torch.set_num_threads(options.threads)
     training, validation = open_training_split(options.dataset, options.scenes)
-    recipe = AnalysisRecipe(iterations=options.iterations, batch=options.batch, seed=options.seed)
+    recipe = AnalysisRecipe(
+        iterations=options.iterations,
+        batch=options.batch,
+        learning_rate=options.learning_rate,
+        seed=options.seed,
+    )
     weights = train_analysis(
         training,
         options.out,
         recipe,
+        start=options.start,
         evaluate=lambda network: wap_of(network, validation),
         evaluate_every=max(1, options.iterations // 5),
         device=options.device,
@@ -253,7 +297,8 @@ def _train_analysis(options: argparse.Namespace) -> int:
 
 def _train_codec(options: argparse.Namespace) -> int:
     codec: type[TrainableCodec] = options.codec
-    weights = codec.train(options)
+    with plugins_aside():
+        weights = codec.train(options)
     if weights:
         print(weights)
     return 0

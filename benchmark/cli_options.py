@@ -170,8 +170,7 @@ def add_train(
     analysis = networks.add_parser(
         "analysis",
         help="the analysis network",
-        description="Trains the analysis network from nothing. Run again after any interruption, "
-        "it goes on.",
+        description="Trains the analysis network. Run again after any interruption, it goes on.",
     )
     analysis.add_argument("--out", type=Path, required=True, help="folder for weights and logs")
     analysis.add_argument(
@@ -181,6 +180,13 @@ def add_train(
     )
     analysis.add_argument("--scenes", type=_positive, default=2000, help="of Miniscapes (2000)")
     analysis.add_argument("--iterations", type=_positive, default=6000, help="steps (6000)")
+    analysis.add_argument(
+        "--start",
+        type=Path,
+        metavar="FILE",
+        help="weights.safetensors of a training on the same classes (default: from nothing)",
+    )
+    analysis.add_argument("--learning-rate", type=float, default=2e-3, help="at its highest (2e-3)")
     analysis.add_argument("--batch", type=_positive, default=4, help="images a step (4)")
     analysis.add_argument("--seed", type=int, default=0)
     analysis.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="(cpu)")

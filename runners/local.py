@@ -19,6 +19,7 @@ from typing import Any
 import joblib
 from joblib.externals.loky import get_reusable_executor, process_executor
 
+from benchmark.errors import UsageError
 from benchmark.runner import Failed, Outcome, Result, Runner, Task, attempt
 
 # loky starts a worker anew when its memory has grown; nothing is lost by that.
@@ -27,7 +28,11 @@ warnings.filterwarnings("ignore", message="A worker stopped while some jobs were
 # loky's own limit, 300 MB, is what a few codecs' weights take: it would start workers all the time.
 _MOST_GROWTH = 2_000_000_000
 
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+_ENVIRONMENT = {
+    **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+    "PYTHONUNBUFFERED": "1",  # what a worker printed is seen even if it dies
+}
+"""Of the workers: one thread each."""
 
 
 class LocalRunner(Runner):
@@ -67,7 +72,13 @@ class LocalRunner(Runner):
 def _pool(
     workers: int, function: Callable[[Task], Result], tasks: dict[int, Task]
 ) -> Iterator[tuple[int, Outcome[Task, Result]]]:
-    executor = get_reusable_executor(max_workers=workers, env=_ONE_THREAD)
+    try:
+        executor = get_reusable_executor(max_workers=workers, env=_ENVIRONMENT)
+    except OSError as error:
+        raise UsageError(
+            f"worker processes cannot be started ({error.strerror}): their semaphores lie in "
+            "/dev/shm, which has to be writable"
+        ) from error
     waiting = iter(list(tasks.items()))
     working: dict[Future[Outcome[Task, Result]], int] = {}
 

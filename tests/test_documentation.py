@@ -147,4 +147,4 @@ def test_the_page_on_python_runs_as_a_notebook(tmp_path):
 
 @pytest.mark.parametrize("guide", sorted(its.name for its in (ROOT / "docs").glob("adding-*.md")))
 def test_every_guide_is_followed_by_a_test(guide):
-    assert f'"{guide}"' in Path(__file__).read_text()
+    assert f'"{guide}"' in Path(__file__).read_text(encoding="utf-8")

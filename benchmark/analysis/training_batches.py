@@ -13,8 +13,10 @@ from torch.nn import functional
 from benchmark.analysis.targets import Objects, box_of
 from benchmark.datasets.dataset import Dataset, read_image
 from benchmark.image import Image
+from benchmark.system.memory import free_memory
 
-_MOST_MEMORY = 8e9
+_LEFT_FREE = 0.25
+"""Share of the memory that no images are kept in."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class Augmentation:
 class Batches:
     """The images and objects of each step, from its number alone.
 
-    Images are kept in memory, 3 bytes a pixel, up to 8 GB.
+    Images are kept in memory, 4 bytes a pixel, as long as a quarter of it stays free; those that
+    are read later are read again each time. Several processes on one machine share its memory.
     """
 
     def __init__(self, dataset: Dataset, batch: int, seed: int, augmentation: Augmentation) -> None:
@@ -54,7 +57,6 @@ class Batches:
         self._augmentation = augmentation
         self._labels = {category.id: n for n, category in enumerate(dataset.categories, 1)}
         self._kept: dict[int, _Example] = {}
-        self._memory = 0
 
     def __getitem__(self, iteration: int) -> tuple[Tensor, list[Objects]]:
         """Images, N x 3 x H x W in [0, 1], and the objects of each."""
@@ -86,9 +88,8 @@ class Batches:
         if index in self._kept:
             return self._kept[index]
         example = self._read(index)
-        if self._memory < _MOST_MEMORY:
+        if free_memory() > _LEFT_FREE:
             self._kept[index] = example
-            self._memory += example.image.nbytes + sum(crop.nbytes for crop in example.crops)
         return example
 
     def _read(self, index: int) -> _Example:

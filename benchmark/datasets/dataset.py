@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -127,9 +128,15 @@ def picture_name(path: str) -> str:
     """Return an image's name from its path below the data set's folder: with _ in place of /.
 
     Raises:
-        UsageError: if a run folder could not hold a file of that name.
+        UsageError: if a run folder could not hold a file of that name, or the name is no text here.
     """
     name = path.replace("/", "_")
+    if not name.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in name):
+        raise UsageError(
+            f"the name of the image {path.encode(errors='surrogateescape')!r} is no text in this "
+            f"locale, whose file names are in {sys.getfilesystemencoding()}: rename it, or choose "
+            "a locale with UTF-8"
+        )
     if len(os.fsencode(name)) > LONGEST_NAME:
         raise UsageError(
             f"the image {path} would be called {len(os.fsencode(name))} bytes long in a run "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from benchmark.datasets.dataset import Picture
 from benchmark.evaluation.opened_run import OpenedRun
 from benchmark.metrics.ground_truth import RunTruth
 from benchmark.metrics.qualities import IMAGE_QUALITIES, QUALITIES, Quality
+from benchmark.run.manifest import Manifest
 from benchmark.run.record import UNCOMPRESSED, Record
 from benchmark.run.run_folder import RunFolder
 from benchmark.runner import Failed, Result, Runner, Task
@@ -21,6 +23,9 @@ _TIMES = ("encode_s", "decode_s", "analysis_s")
 _FIRST = ["codec", "rate_point", "images", "bpp", "wap", "ap50", "psnr", "ms_ssim"]
 _FIRST += ["encode_s", "decode_s", "analysis_s"]
 """How ``summary.csv`` begins; more columns follow."""
+
+INCOMPLETE = ["codec", "rate_point", "images", "of"]
+"""The columns of `incomplete_points`."""
 
 Ids = Mapping[int, int]
 """The number of an image in the data set by its number in the run folder."""
@@ -63,6 +68,32 @@ def rate_point_table(
             table[name] = values
     table["ap"] = truth.ap if truth else None
     return table.sort_values(["codec", "bpp"], ascending=[True, False], ignore_index=True)
+
+
+def incomplete_points(
+    manifest: Manifest, records: Sequence[Record], images: Collection[str]
+) -> pd.DataFrame:
+    """Return one row per rate point that was asked for and lacks results of some images.
+
+    Their means would be over other images than those of the other rate points, so there are none:
+    they are no points of curves, and no delta knows of them.
+
+    Columns: codec, rate_point, images (how many have a result), of (how many there are).
+
+    Args:
+        manifest: of the run.
+        records: of the run.
+        images: names of the images that count.
+    """
+    done = Counter(record.key[:2] for record in records if record.image in images)
+    originals = sorted({record.key[:2] for record in records if record.codec == UNCOMPRESSED})
+    asked = [(name, rate) for name, codec in manifest.codecs.items() for rate in codec.rate_points]
+    rows = [
+        (*point, done[point], len(images))
+        for point in [*originals, *asked]
+        if done[point] < len(images)
+    ]
+    return pd.DataFrame(rows, columns=INCOMPLETE)
 
 
 def notes_on(records: Sequence[Record]) -> list[str]:

@@ -13,5 +13,5 @@ def stated_gains() -> pd.DataFrame:
     They were measured on Cityscapes' validation images with Detectron2's Mask R-CNN.
     """
     path = importlib.resources.files("benchmark.results") / "paper" / "bd_rate.csv"
-    with path.open() as file:
+    with path.open(encoding="utf-8") as file:
         return pd.read_csv(file)

@@ -14,7 +14,12 @@ from benchmark.evaluation.deltas import delta_rates
 from benchmark.evaluation.intervals import bootstrapped, with_intervals
 from benchmark.evaluation.opened_run import OpenedRun
 from benchmark.evaluation.published_run import published_anchor, published_folder
-from benchmark.evaluation.rate_points import notes_on, rate_point_table
+from benchmark.evaluation.rate_points import (
+    INCOMPLETE,
+    incomplete_points,
+    notes_on,
+    rate_point_table,
+)
 from benchmark.metrics.ground_truth import RunTruth
 from benchmark.run.run_folder import RunFolder
 from benchmark.runner import Runner
@@ -32,12 +37,15 @@ class Tables:
         deltas: against every codec that has a curve (`benchmark.evaluation.deltas.delta_rates`).
         commands: those that made each codec's curve.
         notes: what is to be said about the numbers, a sentence each.
+        incomplete: the rate points that lack results of some images, which are in no other table
+            (`incomplete_points`).
     """
 
     summary: pd.DataFrame
     deltas: pd.DataFrame
     commands: Mapping[str, Sequence[str]]
     notes: Sequence[str] = field(default_factory=tuple)
+    incomplete: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=INCOMPLETE))
 
     def against(self, anchor: str) -> pd.DataFrame:
         """Return the deltas against one anchor."""
@@ -77,7 +85,7 @@ def evaluate(
     notes = notes_on([record for record in run.records if record.image in names])
     return Tables(
         summary, delta_rates(summary, list(curves(summary)), resampled), _commands(summary, runs),
-        notes,
+        notes, incomplete_points(run.manifest, run.records, names),
     )  # fmt: skip
 
 
@@ -92,15 +100,23 @@ def stored_tables(run: OpenedRun) -> Tables:
     if PUBLISHED in set(summary["source"]):
         runs[PUBLISHED] = OpenedRun(published_folder())
     deltas = delta_rates(summary, list(curves(summary)))
-    return Tables(summary, deltas, _commands(summary, runs))
+    incomplete = _summary_file(run.folder).query("bpp.isna()").assign(of=summary["images"].max())
+    return Tables(
+        summary, deltas, _commands(summary, runs), incomplete=incomplete[INCOMPLETE]
+    )  # fmt: skip
 
 
 def read_summary(folder: RunFolder) -> pd.DataFrame:
-    """Return the table of rate points that a run folder holds.
+    """Return the table of the complete rate points that a run folder holds.
 
     Raises:
         UsageError: if it holds none, or one that cannot be read.
     """
+    summary = _summary_file(folder)
+    return summary[summary["bpp"].notna()].reset_index(drop=True)
+
+
+def _summary_file(folder: RunFolder) -> pd.DataFrame:
     file = folder.path / SUMMARY
     if not file.is_file():
         raise UsageError(f"{folder.path} holds no {SUMMARY}: finish the run with its command first")

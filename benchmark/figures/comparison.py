@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,16 +57,16 @@ def draw_comparison(
         layout=ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.01, wspace=0.02, hspace=0.02),
     )
     cells = figure.subfigures(rows, columns, squeeze=False)
-    colours = {category.id: number for number, category in enumerate(categories)}
     for cell, its in zip(cells.flat, shown, strict=False):
         places = cell.subplot_mosaic(
             [["whole"] * _CROPS, [f"crop{number}" for number in range(_CROPS)]],
             height_ratios=(2, 1),
         )
-        _draw_whole(places["whole"], its, colours, corners)
+        outlined = with_outlines(its, categories)
+        _draw_whole(places["whole"], outlined, corners)
         for number, (row, column) in enumerate(corners):
             part = np.s_[row : row + height // _CROP, column : column + width // _CROP]
-            _show(places[f"crop{number}"], _with_outlines(its, colours)[part])
+            _show(places[f"crop{number}"], outlined[part])
         places["whole"].set_title(its.caption, fontsize=7, pad=2)
     return figure
 
@@ -103,11 +103,9 @@ def choose_crops(
     ]
 
 
-def _draw_whole(
-    axes: Axes, its: Shown, colours: Mapping[int, int], corners: Sequence[Corner]
-) -> None:
-    height, width = its.image.shape[:2]
-    _show(axes, _with_outlines(its, colours))
+def _draw_whole(axes: Axes, outlined: Image, corners: Sequence[Corner]) -> None:
+    height, width = outlined.shape[:2]
+    _show(axes, outlined)
     for row, column in corners:
         axes.add_patch(
             Rectangle(
@@ -121,12 +119,20 @@ def _draw_whole(
         )
 
 
-def _with_outlines(its: Shown, colours: Mapping[int, int]) -> Image:
-    """The image, each detection outlined in the colour of its class."""
+def shown_detections(its: Shown, categories: Sequence[Category]) -> list[Detection]:
+    """Return the detections that are drawn: certain enough and of these categories, the surest
+    last.
+    """
+    known = {category.id for category in categories}
+    drawn = (one for one in its.detections if one.category_id in known)
+    return sorted((one for one in drawn if one.score >= SHOWN_SCORE), key=lambda one: one.score)
+
+
+def with_outlines(its: Shown, categories: Sequence[Category]) -> Image:
+    """Return the image, each shown detection outlined in the colour of its class."""
+    colours = {category.id: number for number, category in enumerate(categories)}
     canvas = its.image.copy()
-    for detection in sorted(its.detections, key=lambda detection: detection.score):
-        if detection.score < SHOWN_SCORE or detection.category_id not in colours:
-            continue
+    for detection in shown_detections(its, categories):
         canvas[_outline(detection.mask())] = rgb(colours[detection.category_id])
     return canvas
 

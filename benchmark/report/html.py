@@ -28,7 +28,7 @@ from benchmark.metrics.bjontegaard_delta import METHODS, relative_curve_differen
 from benchmark.metrics.qualities import QUALITIES, Quality
 from benchmark.report.gallery import Gallery
 from benchmark.run.manifest import Manifest
-from benchmark.run.record import UNCOMPRESSED, Record
+from benchmark.system.files import in_utf8
 
 _METHOD_NAMES = {"akima": "Akima", "pchip": "PCHIP", "cubic": "cubic"}
 _SHOWN = ("bpp", *QUALITIES, "encode_s", "decode_s", "wap_low", "wap_high")
@@ -41,7 +41,6 @@ def html_report(
     tables: Tables,
     anchor: str,
     picture: bytes,
-    records: Sequence[Record] = (),
     gallery: Gallery | None = None,
     external: Sequence[pd.DataFrame] = (),
 ) -> bytes:
@@ -52,7 +51,6 @@ def html_report(
         tables: of the run.
         anchor: the one that is shown first.
         picture: the curves as an SVG file, for readers without scripts.
-        records: of the run, to tell what is missing.
         gallery: pictures to compare.
         external: curves from elsewhere.
     """
@@ -65,9 +63,13 @@ def html_report(
     by_anchor = {str(name): _rows(rows) for name, rows in tables.deltas.groupby("anchor")}
     anchor = anchor if anchor in by_anchor else ""
     compared = [its for its in QUALITIES.values() if its.column in set(tables.deltas["quality"])]
-    page = environment.from_string(files.joinpath("report.html.jinja").read_text()).render(
-        style=markupsafe.Markup(files.joinpath("report.css").read_text()),
-        script=markupsafe.Markup(files.joinpath("report.js").read_text()),
+    template, style, script = (
+        files.joinpath(name).read_text(encoding="utf-8")
+        for name in ("report.html.jinja", "report.css", "report.js")
+    )
+    page = environment.from_string(template).render(
+        style=markupsafe.Markup(style),
+        script=markupsafe.Markup(script),
         manifest=manifest,
         qualities=measured_qualities(summary),
         delta_columns=[
@@ -80,7 +82,7 @@ def html_report(
         measured=summary[summary["source"] != EXTERNAL].to_dict("records"),
         anchor=anchor,
         deltas=by_anchor.get(anchor, []),
-        missing=missing_results(manifest, records),
+        incomplete=tables.incomplete.to_dict("records"),
         gallery=gallery,
         curves=markupsafe.Markup(picture.decode().partition("?>")[2]),
         data={
@@ -92,22 +94,7 @@ def html_report(
             "pictures": [asdict(picture) for picture in gallery.pictures] if gallery else [],
         },
     )
-    return page.encode()
-
-
-def missing_results(manifest: Manifest, records: Sequence[Record]) -> list[str]:
-    """Return one line per rate point that was asked for and lacks results of some images."""
-    if not records:
-        return []
-    done = pd.Series([record.key[:2] for record in records]).value_counts()
-    images = len(manifest.images)
-    asked = [(name, rate) for name, codec in manifest.codecs.items() for rate in codec.rate_points]
-    originals = {record.key[:2] for record in records if record.codec == UNCOMPRESSED}
-    return [
-        f"{codec} {rate}: {images - count} of {images} images have no result"
-        for codec, rate in [*sorted(originals), *asked]
-        if (count := int(done.get((codec, rate), 0))) < images
-    ]
+    return in_utf8(page)
 
 
 def _described(quality: Quality, ap: str) -> dict[str, Any]:

@@ -11,8 +11,23 @@ from benchmark.evaluation.deltas import delta_text, label_of, remarks
 from benchmark.metrics.qualities import QUALITIES
 
 
-def summary_text(summary: pd.DataFrame) -> str:
-    """Return one row per codec and rate point, and whose average precision it is."""
+def summary_text(summary: pd.DataFrame, incomplete: pd.DataFrame | None = None) -> str:
+    """Return one row per codec and rate point, and whose average precision it is.
+
+    Args:
+        summary: the complete rate points.
+        incomplete: those that lack images (`incomplete_points`): rows without numbers, which say
+            how many there are.
+    """
+    remark = pd.Series("", summary.index)
+    if incomplete is not None and not incomplete.empty:
+        pairs = zip(incomplete["images"], incomplete["of"], strict=True)
+        counts = pd.Series([f"{number} of {of} images" for number, of in pairs])
+        remark = pd.concat([remark, counts], ignore_index=True)
+        lacking = incomplete[["codec", "rate_point"]]
+        summary = pd.concat([summary, lacking], ignore_index=True)
+        summary = summary.sort_values("codec", kind="stable")
+        remark = remark[summary.index]
     columns = {"codec": summary["codec"].mask(summary["codec"].duplicated(), "")}
     columns["rate point"] = summary["rate_point"]
     columns["bpp"] = _numbers(summary["bpp"], 4)
@@ -23,6 +38,8 @@ def summary_text(summary: pd.DataFrame) -> str:
         "enc/s": _numbers(summary["encode_s"], 3),
         "dec/s": _numbers(summary["decode_s"], 3),
     }
+    if remark.any():
+        columns["incomplete"] = remark
     table = pd.DataFrame(columns).to_string(index=False)
     ap = ap_name(summary)
     return f"{table}\nwAP and AP50: average precision as {ap} computes it." if ap else table
@@ -55,9 +72,14 @@ def delta_rates_text(deltas: pd.DataFrame, anchor: str) -> str:
     )
 
 
-def tables_text(summary: pd.DataFrame, deltas: pd.DataFrame, anchor: str) -> str:
+def tables_text(
+    summary: pd.DataFrame,
+    deltas: pd.DataFrame,
+    anchor: str,
+    incomplete: pd.DataFrame | None = None,
+) -> str:
     """Return both tables, and which curves are not of this run."""
-    parts = [summary_text(summary), delta_rates_text(deltas, anchor)]
+    parts = [summary_text(summary, incomplete), delta_rates_text(deltas, anchor)]
     if published := sorted(set(summary.loc[summary["source"] == "published", "codec"])):
         parts[-1] += f"\n{', '.join(published)}: the published curve, not measured in this run."
     return "\n\n".join(parts)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from benchmark.evaluation.curves import ap_name, curves
+from benchmark.evaluation.curves import MEASURED, ap_name, curves
 from benchmark.evaluation.opened_run import OpenedRun
 from benchmark.evaluation.tables import SUMMARY, Tables
 from benchmark.report.compressai_json import compressai_results
@@ -14,6 +14,7 @@ from benchmark.report.curve_plots import draw_curves, render
 from benchmark.report.gallery import make_gallery
 from benchmark.report.html import html_report
 from benchmark.report.latex import delta_rate_table
+from benchmark.system.files import in_utf8
 
 
 def write_report(
@@ -29,10 +30,14 @@ def write_report(
     """
     folder, summary = run.folder, tables.summary
     deltas = tables.against(anchor)
-    folder.write_file(SUMMARY, summary.to_csv(index=False).encode())
+    listed = summary
+    if not tables.incomplete.empty:  # with their number of images, and without numbers of theirs
+        lines = tables.incomplete.drop(columns="of").assign(source=MEASURED)
+        listed = pd.concat([summary, lines], ignore_index=True)
+    folder.write_file(SUMMARY, listed.to_csv(index=False).encode())
     folder.write_file("bd_rate.csv", deltas.to_csv(index=False).encode())
     table = delta_rate_table(deltas, anchor, ap_name(summary), tables.commands)
-    folder.write_file("bd_rate.tex", table.encode())
+    folder.write_file("bd_rate.tex", in_utf8(table))
     several = summary[summary["codec"].isin(list(curves(summary)))]
     for codec, text in compressai_results(several, tables.commands).items():
         folder.write_file(f"compressai/{codec}.json", text.encode())
@@ -41,7 +46,5 @@ def write_report(
     for kind, content in pictures.items():
         folder.write_file(f"curves.{kind}", content)
     gallery = make_gallery(run, summary)
-    page = html_report(
-        run.manifest, tables, anchor, pictures["svg"], run.records, gallery, external
-    )
+    page = html_report(run.manifest, tables, anchor, pictures["svg"], gallery, external)
     folder.write_file("report.html", page)

@@ -138,7 +138,7 @@ def prepare(experiment: Experiment, out: Path, runner_spec: str, jobs: int | Non
 
     runner = attempt(open_runner, runner_spec, jobs)
     folder = RunFolder(out)
-    attempt(folder.manifest)
+    attempt(folder.check_usable)
     choices = attempt(choose_codecs, experiment.codecs, experiment.codec_options, experiment.rates)
     dataset = attempt(open_dataset, experiment.dataset)
     if dataset is not None:
@@ -264,13 +264,15 @@ def _numbered(
 ) -> list[Picture]:
     """The images with the numbers that the run folder gave them: images are told by their names.
 
-    A new one keeps the data set's number, unless the folder has given it to another.
+    A new one keeps the data set's number, unless the folder has given it to another. The records
+    have the last word, since the detections go by their numbers.
     """
     numbers = {record.image: record.image_id for record in records}
-    if before is not None:
-        stated = {name: image.id for name, image in before.images.items()}
-        numbers |= {name: number for name, number in stated.items() if number is not None}
     taken = set(numbers.values())
+    for name, image in (before.images if before is not None else {}).items():
+        if name not in numbers and image.id is not None and image.id not in taken:
+            numbers[name] = image.id
+            taken.add(image.id)
     numbered = []
     for picture in pictures:
         if picture.name not in numbers:

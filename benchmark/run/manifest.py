@@ -123,14 +123,14 @@ class Manifest(Entry, frozen=True, kw_only=True):
         return list(dict.fromkeys(invocation.command for invocation in known))
 
 
-def parse_manifest(text: str, file: Path) -> Manifest:
+def parse_manifest(content: bytes | str, file: Path) -> Manifest:
     """Return the manifest that a file holds, also one in an older format.
 
     Raises:
         UsageError: if it is none, or one of a newer format.
     """
     try:
-        values = json.loads(text)
+        values = json.loads(content)
         if not isinstance(values, dict):
             raise UsageError(f"{file} is not a run's manifest: it holds no object")
         number = values.get("format", 1)
@@ -140,7 +140,8 @@ def parse_manifest(text: str, file: Path) -> Manifest:
                 "install a newer version of this package (nothing was changed)"
             )
         return read_entry(Manifest, values if number > 1 else _from_format_1(values))
-    except (ValueError, KeyError) as error:  # msgspec's and json's errors are ValueErrors
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        # msgspec's and json's errors are ValueErrors; the others are of a format without types
         raise UsageError(f"{file} is not a run's manifest ({error})") from error
 
 

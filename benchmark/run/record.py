@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -13,6 +15,8 @@ from benchmark.system.records import Entry, read_entry
 
 UNCOMPRESSED = "uncompressed"
 """What the original images are called where a codec's name is expected."""
+
+_CHECK = "check"
 
 Key = tuple[str, str, str]
 """Codec, rate point and image: there is one record of each."""
@@ -30,6 +34,7 @@ class Record(Entry, frozen=True, kw_only=True):
             are not kept.
         decoded_sha256: of the decoded pixels, row by row, RGB; empty where it is not known.
         detections: number of detections in the decoded image.
+        detections_sha256: of the detections' lines in the run folder; empty where it is not known.
         qualities: of `benchmark.metrics.qualities`, those that compare two images, by their
             column; None where a comparison has no finite value. What was not measured is missing.
         encode_s, decode_s, analysis_s: wall time in seconds, on one thread; None where unknown.
@@ -46,6 +51,7 @@ class Record(Entry, frozen=True, kw_only=True):
     sha256: str
     decoded_sha256: str = ""
     detections: int
+    detections_sha256: str = ""
     qualities: dict[str, float | None] = msgspec.field(default_factory=dict)
     encode_s: float | None = None
     decode_s: float | None = None
@@ -65,10 +71,10 @@ class Record(Entry, frozen=True, kw_only=True):
 
 def parse_record(line: str) -> Record | None:
     """Return the record that a line holds; None if it holds none that this version knows."""
+    values = whole_values(line)
+    if values is None:
+        return None
     try:
-        values = json.loads(line)
-        if not isinstance(values, dict):
-            return None
         # a dictionary in the class, one name each in the line: a new quality changes no format
         qualities = {name: values.pop(name) for name in IMAGE_QUALITIES if name in values}
         return read_entry(Record, {**values, "qualities": qualities})
@@ -77,7 +83,10 @@ def parse_record(line: str) -> Record | None:
 
 
 def record_line(record: Record) -> str:
-    """Return the line of a record, with its end."""
+    """Return the line of a record, with its end.
+
+    Its last entry is the check by which `whole_values` tells a line that was damaged since.
+    """
     values: dict[str, Any] = {}
     for name in record.__struct_fields__:
         value = getattr(record, name)
@@ -85,7 +94,27 @@ def record_line(record: Record) -> str:
             values |= value
         elif value is not None:
             values[name] = value
-    return json.dumps(values, allow_nan=False) + "\n"
+    return json.dumps(values | {_CHECK: _check(values)}, allow_nan=False) + "\n"
+
+
+def whole_values(line: str) -> dict[str, Any] | None:
+    """Return the entries of a line without its check; None if the line is not as it was written.
+
+    A line without a check, as former versions wrote it, is taken as it is.
+    """
+    try:
+        values = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(values, dict) or values.pop(_CHECK, _check(values)) != _check(values):
+        return None
+    return values
+
+
+def _check(values: Mapping[str, Any]) -> str:
+    """A digest of a line's other entries, in whatever order."""
+    text = json.dumps({key: values[key] for key in sorted(values) if key != _CHECK})
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def finite(value: float) -> float | None:

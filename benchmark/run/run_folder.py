@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import os
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ import filelock
 from benchmark.analysis.analysis_network import Detection
 from benchmark.errors import UsageError
 from benchmark.run.manifest import Manifest, manifest_text, parse_manifest
-from benchmark.run.record import Record, parse_record, record_line
+from benchmark.run.record import Record, parse_record, record_line, replaced, whole_values
 from benchmark.system.files import UNFINISHED, write_whole
 
 
@@ -42,18 +41,45 @@ class RunFolder:
         """Return what ``run.json`` holds; None for a new folder.
 
         Raises:
-            UsageError: if the folder holds other files, or the manifest cannot be read or is of a
-                newer format.
+            UsageError: if the folder holds other files or cannot be read, or the manifest cannot be
+                read or is of a newer format.
         """
         file = self.path / "run.json"
-        if file.exists():
-            return parse_manifest(file.read_text(encoding="utf-8"), file)
-        if self.path.exists() and any(
-            entry.name != _LOCK and not entry.name.startswith(UNFINISHED)
-            for entry in self.path.iterdir()
-        ):
-            raise UsageError(f"{self.path} holds files, but no run: choose another --out")
+        try:
+            if file.exists():
+                return parse_manifest(file.read_bytes(), file)
+            if self.path.exists() and any(
+                entry.name != _LOCK and not entry.name.startswith(UNFINISHED)
+                for entry in self.path.iterdir()
+            ):
+                raise UsageError(f"{self.path} holds files, but no run: choose another --out")
+        except OSError as error:
+            raise UsageError(f"{self.path} is no folder that can be read: {error}") from error
         return None
+
+    def check_usable(self) -> None:
+        """Find out, before any work, whether a run can be kept here; make nothing.
+
+        Raises:
+            UsageError: as `manifest`, and if the folder can be neither made nor written, as far as
+                the system says so beforehand.
+        """
+        try:
+            place = self.path
+            while not (place.is_symlink() or place.exists()):
+                place = place.absolute().parent
+            place_is_folder = place.is_dir()
+        except OSError as error:
+            raise self._unusable(error) from error
+        if not place_is_folder:
+            kind = "a link to nowhere" if not place.exists() else "not a folder"
+            raise UsageError(f"{self.path} cannot hold a run, {place} is {kind}: {_ANOTHER}")
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise UsageError(f"{self.path} cannot hold a run, {place} is not writable: {_ANOTHER}")
+        self.manifest()
+
+    def _unusable(self, error: OSError) -> UsageError:
+        return UsageError(f"{self.path} cannot hold a run ({error.strerror}): {_ANOTHER}")
 
     def finished_manifest(self) -> Manifest:
         """Return the manifest of a folder that holds a run.
@@ -75,14 +101,19 @@ class RunFolder:
         """Keep other processes from writing to the folder; may be nested.
 
         Raises:
-            UsageError: if one writes to it.
+            UsageError: if one writes to it, or the folder cannot be made or written.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
         try:
-            with self._lock:
-                yield
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire()
         except filelock.Timeout:
             raise UsageError(f"another process is writing to {self.path}") from None
+        except OSError as error:
+            raise self._unusable(error) from error
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     # Results
 
@@ -90,7 +121,9 @@ class RunFolder:
         """Add the result of one image; it is lost or kept as a whole."""
         if bitstream is not None:
             write_whole(self.bitstream(record), bitstream)
-        self._append_detections(record, detections)
+        lines = [_json(detection.to_coco(record.image_id)) for detection in detections]
+        self._append_detections(record, lines)
+        record = replaced(record, detections_sha256=_digest(lines))
         _append(self.path / _RECORDS, record_line(record))
 
     def bitstream(self, record: Record) -> Path:
@@ -103,17 +136,30 @@ class RunFolder:
             content = self.bitstream(record).read_bytes()
         except OSError:
             return None
-        return content if hashlib.sha256(content).hexdigest() == record.sha256 else None
+        digest = hashlib.sha256(content).hexdigest()
+        return content if (len(content), digest) == (record.bytes, record.sha256) else None
 
     def records(self) -> list[Record]:
-        """Return the records, in the order of their lines, without those that are not whole."""
-        return [line for line in self._record_lines() if isinstance(line, Record)]
+        """Return one record of each key, in the order of their lines; only lines that are whole."""
+        records = (line for line in self._record_lines() if isinstance(line, Record))
+        return list({record.key: record for record in records}.values())
 
     def detections(self, codec: str, rate_point: str) -> dict[int, list[Detection]]:
-        """Return the detections of a rate point, by the image's number in this folder."""
+        """Return the detections of a rate point, by the image's number in this folder.
+
+        Raises:
+            UsageError: if an entry of the file is no detection.
+        """
+        file = self._detections_file(codec, rate_point)
         found: dict[int, list[Detection]] = {}
-        for entry in _detection_entries(self._detections_file(codec, rate_point)):
-            found.setdefault(entry["image_id"], []).append(Detection.from_coco(entry))
+        for number, entries in _detection_entries(file).items():
+            try:
+                found[number] = [Detection.from_coco(entry) for entry in entries]
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                raise UsageError(
+                    f"{file} holds an entry of image {number} that is no detection: take the file "
+                    "away and run again, it is made anew"
+                ) from error
         return found
 
     def mend(self) -> list[Record]:
@@ -129,22 +175,19 @@ class RunFolder:
         groups: dict[tuple[str, str], list[Record]] = {
             (file.parent.name, file.stem): [] for file in self.path.glob("detections/*/*.json")
         }
-        records = {line.key: line for line in lines if isinstance(line, Record)}
-        for record in records.values():
+        for record in self.records():
             groups.setdefault((record.codec, record.rate_point), []).append(record)
         trusted = []
         for (codec, rate_point), group in sorted(groups.items()):
-            entries = _detection_entries(self._detections_file(codec, rate_point))
-            found = Counter(entry["image_id"] for entry in entries)
-            kept = [
-                record
-                for record in sorted(group, key=lambda record: record.image)
-                if found[record.image_id] == record.detections and self._has_bitstream(record)
-            ]
-            ids = {record.image_id for record in kept}
-            ids |= {line.image_id for line in unknown if line.point == (codec, rate_point)}
-            self._write_detections(codec, rate_point, ids, entries)
-            trusted += kept
+            found = _detection_entries(self._detections_file(codec, rate_point))
+            others = [line.image_id for line in unknown if line.point == (codec, rate_point)]
+            written = {number: list(its) for number, its in found.items() if number in others}
+            for record in sorted(group, key=lambda record: record.image):
+                entries = _entries_of(record, found.get(record.image_id, []))
+                if entries is not None and self._has_bitstream(record):
+                    written[record.image_id] = list(entries)
+                    trusted.append(record)
+            self._write_detections(codec, rate_point, written)
         text = "".join([*map(record_line, trusted), *(line.text + "\n" for line in unknown)])
         if text or (self.path / _RECORDS).exists():
             self.write_file(_RECORDS, text.encode())
@@ -171,28 +214,23 @@ class RunFolder:
     def _detections_file(self, codec: str, rate_point: str) -> Path:
         return self.path / "detections" / codec / f"{rate_point}.json"
 
-    def _append_detections(self, record: Record, detections: Sequence[Detection]) -> None:
+    def _append_detections(self, record: Record, lines: Sequence[str]) -> None:
         """Appends to the JSON array in place: its last line is the closing bracket."""
         file = self._detections_file(record.codec, record.rate_point)
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(_EMPTY_ARRAY)
-        if not detections:
+        if not lines:
             return
-        lines = [_json(detection.to_coco(record.image_id)) for detection in detections]
         with file.open("r+b") as array:
             end = array.seek(-len(_ARRAY_END), os.SEEK_END)
             separator = b"\n" if end == len(_EMPTY_ARRAY) - len(_ARRAY_END) else b",\n"
             array.write(separator + ",\n".join(lines).encode() + _ARRAY_END)
 
     def _write_detections(
-        self, codec: str, rate_point: str, ids: set[Any], entries: Sequence[Mapping[str, Any]]
+        self, codec: str, rate_point: str, entries: Mapping[int, Sequence[Mapping[str, Any]]]
     ) -> None:
-        lines = [
-            _json(entry)
-            for entry in sorted(entries, key=lambda entry: entry["image_id"])
-            if entry["image_id"] in ids
-        ]
+        lines = [_json(entry) for number in sorted(entries) for entry in entries[number]]
         body = ("\n" + ",\n".join(lines)).encode() if lines else b""
         self.write_file(f"detections/{codec}/{rate_point}.json", b"[" + body + _ARRAY_END)
 
@@ -206,6 +244,7 @@ class _UnknownLine:
     image_id: Any
 
 
+_ANOTHER = "choose another --out"
 _LOCK = ".lock"
 _RECORDS = "records.jsonl"
 _ARRAY_END = b"\n]\n"
@@ -229,22 +268,39 @@ def _lines(file: Path) -> list[str]:
 
 def _unknown(line: str) -> _UnknownLine | None:
     """A line that no killed process has left half written, since it is whole JSON."""
-    try:
-        values = json.loads(line)
-    except ValueError:
-        return None
-    if not isinstance(values, dict):
+    values = whole_values(line)
+    if values is None:
         return None
     point = values.get("codec"), values.get("rate_point")
     return _UnknownLine(line, point, values.get("image_id"))
 
 
-def _detection_entries(file: Path) -> list[dict[str, Any]]:
-    """The entries of a detections file; of one that was being written, those that are whole."""
-    entries = []
+def _detection_entries(file: Path) -> dict[int, list[dict[str, Any]]]:
+    """The entries of a detections file by the image's number, as far as they are whole."""
+    entries: dict[int, list[dict[str, Any]]] = {}
     for line in _lines(file):
         with contextlib.suppress(ValueError):
             entry = json.loads(line.removesuffix(","))
-            if isinstance(entry, dict):
-                entries.append(entry)
+            if isinstance(entry, dict) and isinstance(entry.get("image_id"), int):
+                entries.setdefault(entry["image_id"], []).append(entry)
     return entries
+
+
+def _entries_of(
+    record: Record, entries: Sequence[dict[str, Any]]
+) -> Sequence[dict[str, Any]] | None:
+    """Those of an image's entries that its record speaks of; None if they are not as they were.
+
+    They are the last: those before may belong to a line that this version does not know.
+    """
+    if not record.detections_sha256:
+        return entries if len(entries) == record.detections else None
+    last = entries[max(0, len(entries) - record.detections) :]
+    is_whole = len(last) == record.detections and record.detections_sha256 == _digest(
+        [_json(entry) for entry in last]
+    )
+    return last if is_whole else None
+
+
+def _digest(lines: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

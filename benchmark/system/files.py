@@ -32,6 +32,15 @@ def write_whole(target: Path, content: bytes) -> None:
         raise
 
 
+def in_utf8(text: str) -> bytes:
+    """Return text for a file in UTF-8.
+
+    Bytes of a path that the locale could not read (``surrogateescape``) are written as they were
+    where they are UTF-8, and as U+FFFD elsewhere.
+    """
+    return text.encode(errors="surrogateescape").decode(errors="replace").encode()
+
+
 def short_name(stem: str, ending: str) -> str:
     """Return a file's name of at most 255 bytes: a longer stem is cut, and a digest follows it."""
     name = stem + ending

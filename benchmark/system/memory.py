@@ -1,13 +1,28 @@
-"""How much memory this process and the programs that it runs take."""
+"""How much memory there is, and how much this process and the programs that it runs take."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
+from pathlib import Path
 
 import psutil
 
+_CONTAINER = Path("/sys/fs/cgroup")
 _peak_of_programs = 0
+
+
+def free_memory() -> float:
+    """Return which share of the machine's memory, or of the container's, is free: 0 to 1."""
+    memory = psutil.virtual_memory()
+    free = memory.available / memory.total
+    # Linux, control groups 2: only a container sees a limit at this place
+    with contextlib.suppress(OSError, ValueError):
+        limit = int((_CONTAINER / "memory.max").read_text())
+        statistics = dict(map(str.split, (_CONTAINER / "memory.stat").read_text().splitlines()))
+        taken = int((_CONTAINER / "memory.current").read_text())
+        free = min(free, 1 - (taken - int(statistics.get("inactive_file", 0))) / limit)
+    return free
 
 
 def resident_memory() -> int:

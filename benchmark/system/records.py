@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -32,10 +33,10 @@ def read_entry(kind: type[AnEntry], values: Any) -> AnEntry:
     """
     if not isinstance(values, Mapping):
         raise msgspec.ValidationError(f"Expected `object`, got {type(values).__name__}")
-    types = typing.get_type_hints(kind)
+    types = _types(kind)
     names = set(kind.__struct_fields__) - {"unknown"}
     known = {name: _value(types[name], values[name]) for name in names if name in values}
-    missing = [name for name in kind.__struct_fields__ if name in _required(kind) - set(known)]
+    missing = [name for name in _required(kind) if name not in known]
     if missing:
         raise msgspec.ValidationError(f"Object missing required field `{missing[0]}`")
     return kind(**known, unknown={key: values[key] for key in values if key not in names})
@@ -47,8 +48,14 @@ def write_entry(entry: Entry) -> dict[str, Any]:
     return {name: _plain(value) for name, value in fields.items()} | entry.unknown
 
 
-def _required(kind: type[Entry]) -> set[str]:
-    return {field.name for field in msgspec.structs.fields(kind) if field.required}
+@functools.cache  # there is a class, and there are ten thousands of records
+def _types(kind: type[Entry]) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+@functools.cache
+def _required(kind: type[Entry]) -> tuple[str, ...]:
+    return tuple(field.name for field in msgspec.structs.fields(kind) if field.required)
 
 
 def _value(kind: Any, value: Any) -> Any:

@@ -34,7 +34,7 @@ def time_limit(seconds: float | None, *, end_process: bool = False) -> Iterator[
         return
     in_main = threading.current_thread() is threading.main_thread()
     if end_process:  # a watchdog in C, which a loop in C does not hold up
-        with Path("/dev/null").open("w") as nowhere:
+        with Path("/dev/null").open("wb") as nowhere:
             faulthandler.dump_traceback_later(seconds + _GRACE_S, exit=True, file=nowhere)
             try:
                 with (_alarm if in_main else _raised_in_thread)(seconds):

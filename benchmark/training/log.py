@@ -40,7 +40,7 @@ class Log:
 
     def write(self, line: Mapping[str, Any]) -> None:
         """Append a line."""
-        with self._path.open("a") as file:
+        with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
 
@@ -48,7 +48,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
     """Read the log's lines up to the first that is not whole."""
     if not path.exists():
         return
-    for line in path.read_text().splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             yield json.loads(line)
         except ValueError:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import VGG, ResNet, get_model
 
-from benchmark.analysis.detectron2.checkpoint import read_checkpoint
+from benchmark.analysis.detectron2.checkpoint import CHECKPOINT, read_checkpoint
 from benchmark.errors import UsageError
 from benchmark.system.files import read_file
 
@@ -78,7 +78,7 @@ class AnalysisFeatures(nn.Module):
 
 def _detectron2(path: Path, blue_first: bool) -> Detectron2ResNet50:
     """Stem to res4 of a checkpoint of any network of Detectron2 with this ResNet-50."""
-    tensors = read_checkpoint(read_file(path, "a Detectron2 checkpoint"), path)
+    tensors = read_checkpoint(read_file(path, CHECKPOINT), path)
     backbone = Detectron2ResNet50(blue_first=blue_first)
     weights = {}
     for name, value in backbone.state_dict().items():

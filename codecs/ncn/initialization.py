@@ -1,33 +1,43 @@
-"""Initialize an NCN from a batch of images, so that its latents carry information from the start.
+"""Initialize an NCN from a batch of images, so that it starts as a transform codec.
 
-The method is layer-sequential unit-variance initialization (LSUV; Mishkin and Matas, "All you need
-is a good init", ICLR 2016): random kernels, then layer by layer each is scaled until its output on
-the batch has the wanted standard deviation. It differs from the paper in three points, each for a
-codec's sake:
+Kernels of learned codecs usually start at random, and thousands of steps pass until the latents tell
+anything. Here the transforms start as a hierarchy of Karhunen-Loeve transforms, computed on the
+batch: each of the four downscaling layers turns 2 x 2 positions of what comes before into their
+principal components, as many as it has channels, and the synthesis inverts that. Before the first step the
+network decodes what 16 x 16 blocks keep of their principal components.
 
-1. Kernels are Gaussian with He's variance instead of orthonormal: the scaling decides anyway.
-2. The latent y gets a standard deviation of 4 and z one of 2. With torch's default y has 0.02, so
-   all of it is rounded to zero and the decoder learns nothing until the kernels have grown a
-   hundredfold.
-3. The last layers start at what is expected: the hyper decoder at a mean of 0 and a scale of 2,
-   the synthesis at grey.
+1. Each component has unit standard deviation and a mean of `_SHIFT`, so that the ReLU behind it
+   passes nearly all of it, as it is.
+2. A transposed kernel needs an offset of its own at each of its 2 x 2 places, to undo the shifts: each
+   hidden layer of the synthesis has a channel that is constant.
+3. y holds the components themselves, all in the same unit, in which y has a standard deviation of 4:
+   equal steps are what transform coding asks for.
+4. Channels that are left over, and the hyper encoder, start at random, each kernel scaled until its
+   output on the batch has the wanted deviation (LSUV; Mishkin and Matas, "All you need is a good
+   init", ICLR 2016).
+5. The hyper decoder starts at the mean and the scale that each channel of y has on the batch.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from .layers import KERNEL
 from .network import NCN
 
 LATENT_DEVIATION = 4.0
 HYPER_LATENT_DEVIATION = 2.0
-SCALE = 2.0
-"""Of the Laplace distribution of y's elements, at the start."""
+
+_SHIFT = 4.0
+"""Mean of a component before its ReLU, in standard deviations."""
 
 _KERNELS = (nn.Conv2d, nn.ConvTranspose2d)
+_CENTER = KERNEL // 2
 
 
 @torch.no_grad()
@@ -45,18 +55,109 @@ def initialize(network: NCN, images: Tensor) -> None:
             nn.init.normal_(module.weight, 0, math.sqrt(2 / meets))
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-    kernel, bias = _parameters(network.analysis[0])
-    bias.copy_(-0.5 * kernel.sum((1, 2, 3)))  # as if the images were centered
-    latent = _scaled(network.analysis, images, LATENT_DEVIATION)
+    stages = _stages(images, network.channels)
+    unit = LATENT_DEVIATION / float(stages[-1].deviations.square().mean().sqrt())
+    _initialize_analysis(network.analysis, stages, unit)
+    _initialize_synthesis(network.synthesis, stages, unit)
+    latent = network.analysis(images)
     hyper_latent = _scaled(network.hyper_encoder, latent, HYPER_LATENT_DEVIATION)
     _scaled(network.hyper_decoder, torch.round(hyper_latent), 1.0)
     kernel, bias = _parameters(network.hyper_decoder[-1])
     kernel.mul_(0.1)
-    # the second half of the channels is the raw scale: log(1 + exp(-raw)) = SCALE
-    bias[len(bias) // 2 :] = -math.log(math.expm1(SCALE))
-    _scaled(network.synthesis, torch.round(latent), 0.1)
-    _, bias = _parameters(network.synthesis[-1])
-    bias.fill_(0.5)
+    mean = latent.mean((0, 2, 3))
+    scale = (latent - mean[:, None, None]).abs().mean((0, 2, 3)).clamp_min(0.1)
+    bias.copy_(torch.cat([mean, -torch.log(torch.expm1(scale))]))  # log(1 + exp(-raw)) = scale
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """Principal components of 2 x 2 positions of the stage before.
+
+    Attributes:
+        basis: 4 x inputs x components; orthonormal columns over the first two dimensions, the
+            positions in raster order.
+        mean: of the inputs at each position, 4 x inputs.
+        deviations: of the components.
+    """
+
+    basis: Tensor
+    mean: Tensor
+    deviations: Tensor
+
+
+def _stages(images: Tensor, channels: int) -> list[_Stage]:
+    values, stages = images, []
+    for _ in range(4):
+        inputs = values.shape[1]
+        # N x inputs x 4 x h x w, to 4 x inputs values a sample
+        blocks = functional.pixel_unshuffle(values, 2).unflatten(1, (inputs, 4)).transpose(1, 2)
+        samples = blocks.permute(0, 3, 4, 1, 2).flatten(3).flatten(0, 2).double()
+        mean = samples.mean(0)
+        variances, vectors = torch.linalg.eigh(torch.cov(samples.T))
+        count = min(channels - 1, 4 * inputs)
+        vectors = vectors.flip(1)[:, :count]
+        largest = vectors.gather(0, vectors.abs().argmax(0, keepdim=True))
+        vectors = vectors * largest.sign()
+        deviations = variances.flip(0)[:count].clamp_min(1e-9).sqrt()
+        components = (samples - mean) @ vectors
+        batch, _, _, height, width = blocks.shape
+        values = components.reshape(batch, height, width, count).permute(0, 3, 1, 2).float()
+        stages.append(
+            _Stage(
+                vectors.reshape(4, inputs, count).float(),
+                mean.reshape(4, inputs).float(),
+                deviations.float(),
+            )
+        )
+    return stages
+
+
+def _initialize_analysis(layers: nn.Sequential, stages: list[_Stage], unit: float) -> None:
+    deviations, shift = torch.ones(3), 0.0
+    *downscaling, last = [layer for layer in layers if isinstance(layer, _KERNELS)]
+    for layer, stage in zip(downscaling, stages, strict=True):
+        kernel, bias = _parameters(layer)
+        inputs, count = stage.basis.shape[1:]
+        weights = stage.basis * deviations[:, None] / stage.deviations
+        kernel[:count].zero_()
+        kernel[:, :inputs] *= 0.5
+        kernel[:count, :inputs, 2:4, 2:4] = weights.permute(2, 1, 0).unflatten(2, (2, 2))
+        offset = (stage.basis * stage.mean[..., None]).sum((0, 1)) / stage.deviations
+        bias[:count] = _SHIFT - offset - shift * weights.sum((0, 1))
+        deviations, shift = stage.deviations, _SHIFT
+    kernel, bias = _parameters(last)
+    count = len(deviations)
+    kernel[:count].zero_()
+    index = torch.arange(count)
+    kernel[index, index, _CENTER, _CENTER] = deviations * unit
+    bias[:count] = -_SHIFT * deviations * unit
+    # what is left over starts quietly
+    kernel[count:] *= 0.1
+
+
+def _initialize_synthesis(layers: nn.Sequential, stages: list[_Stage], unit: float) -> None:
+    kernels = [layer for layer in layers if isinstance(layer, _KERNELS)]
+    factors, shift = torch.full_like(stages[-1].deviations, 1 / unit), 0.0
+    for number, (layer, stage) in enumerate(zip(kernels, reversed(stages), strict=True)):
+        kernel, bias = _parameters(layer)
+        outputs, count = stage.basis.shape[1:]
+        last = number == len(stages) - 1
+        deviations = torch.ones(outputs) if last else stages[-2 - number].deviations
+        weights = stage.basis * factors / deviations[:, None]  # 4 x outputs x components
+        offset = stage.mean / deviations - shift * weights.sum(2)
+        if not last:
+            offset = offset + _SHIFT
+        kernel[:, :outputs].zero_()
+        kernel[:count, :outputs, 2:4, 2:4] = weights.permute(2, 1, 0).unflatten(2, (2, 2))
+        if number == 0:  # nothing was shifted, and components have no mean
+            bias[:outputs] = offset.mean(0)
+        else:
+            kernel[-1].zero_()
+            kernel[-1, :outputs, 2:4, 2:4] = offset.T.unflatten(1, (2, 2))
+        if not last:
+            kernel[:, -1].zero_()
+            bias[-1] = 1.0
+        factors, shift = deviations, _SHIFT
 
 
 def _scaled(layers: nn.Sequential, values: Tensor, last_deviation: float) -> Tensor:

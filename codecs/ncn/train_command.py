@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -133,18 +134,21 @@ def train(options: argparse.Namespace, trained: str) -> Path | None:
     import torch
 
     from .distortion import distortion
-    from .training import build, plan_training, train_codec
+    from .training import check_dataset, open_parts, plan_training, train_codec
     from .validation import validation
 
-    if options.threads:
-        torch.set_num_threads(options.threads)
     problems = Problems()
     asked = _opened(options, trained, problems)
-    if problems and asked.training:  # all that is wrong is told, not the first only
+    if problems:  # all that is wrong is told, not the first only
         with problems.noted():
-            build(asked.training, asked.recipe, options.start, options.mask)
+            open_parts(asked.recipe, options.start, options.mask)
+        with problems.noted():
+            if asked.training:
+                check_dataset(asked.training, asked.recipe)
     problems.refuse()
     assert asked.training and asked.judged
+    if options.threads:
+        torch.set_num_threads(options.threads)
 
     def measured(device: torch.device) -> Distortion:
         network = asked.network.to(device) if asked.network else None
@@ -168,11 +172,20 @@ def train(options: argparse.Namespace, trained: str) -> Path | None:
         measured,
         start=options.start,
         mask=options.mask,
-        validate=validation(options.analysis, asked.judged, options.validation_images),
+        validate=validation(
+            options.analysis, asked.judged, options.validation_images, options.device
+        ),
         validate_every=options.validate_every,
         device=options.device,
         devices=options.devices,
     )
+
+
+_ABOVE_ZERO = (
+    *("scenes", "channels", "iterations", "batch", "devices", "threads"),
+    *("rate_weight", "learning_rate"),
+)
+_FROM_ZERO = ("kernel_rate", "seed", "validate_every", "validation_images")
 
 
 @dataclass
@@ -195,10 +208,7 @@ def _opened(options: argparse.Namespace, trained: str, problems: Problems) -> _A
     from .distortion import loss_weights
     from .training import CodecRecipe
 
-    for name in ("scenes", "channels", "iterations", "batch", "devices", "rate_weight"):
-        if not getattr(options, name) > 0:
-            option = "lambda" if name == "rate_weight" else name
-            problems.add(f"--{option} {getattr(options, name)}: a number above 0 is needed")
+    _check_numbers(options, problems)
     with problems.noted():
         choose_device(options.device)
     recipe = CodecRecipe(
@@ -229,6 +239,19 @@ def _opened(options: argparse.Namespace, trained: str, problems: Problems) -> _A
         with problems.noted():
             _check_sizes(asked.training, options, asked.network)
     return asked
+
+
+def _check_numbers(options: argparse.Namespace, problems: Problems) -> None:
+    """Note the options whose numbers are out of range."""
+    for name in _ABOVE_ZERO + _FROM_ZERO:
+        value = getattr(options, name)
+        option = "lambda" if name == "rate_weight" else name.replace("_", "-")
+        fits = value is None or value > 0 or (value == 0 and name in _FROM_ZERO)
+        if not fits or value == math.inf:
+            least = "of at least 0" if name in _FROM_ZERO else "above 0"
+            problems.add(f"--{option} {value}: a number {least} is needed")
+    if options.channels > 0 and options.channels % 2:
+        problems.add(f"--channels {options.channels}: an even number is needed")
 
 
 def _check_sizes(

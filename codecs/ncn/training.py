@@ -193,7 +193,31 @@ def build(dataset: Dataset, recipe: CodecRecipe, start: Path | None, mask: Path 
     Raises:
         UsageError: with all that does not, a line each, and what to do.
     """
-    masked = recipe.trained != "ncn"
+    problems = Problems()
+    with problems.noted():
+        check_dataset(dataset, recipe)
+    with problems.noted():
+        parts = open_parts(recipe, start, mask)
+    problems.refuse()
+    torch.manual_seed(recipe.seed)
+    network = parts.network or NCN(recipe.channels)
+    lsmnet = LSMnet(parts.backbone, recipe.channels) if parts.backbone else None
+    if lsmnet and parts.to_alpha:
+        lsmnet.to_alpha = parts.to_alpha
+    model = Model(network, lsmnet)
+    if parts.network is None:
+        initialize(network, pad(_batches(dataset, recipe, _FIRST_IMAGES)[0][0]))
+    if recipe.trained == "ncn-lsm":
+        network.requires_grad_(False)
+    return model
+
+
+def check_dataset(dataset: Dataset, recipe: CodecRecipe) -> None:
+    """Refuse images that cannot be trained on.
+
+    Raises:
+        UsageError: with all that is missing, a line each, and what to do.
+    """
     problems = Problems()
     if not dataset.pictures:
         problems.add(f"{dataset.name} has no images to train on")
@@ -203,6 +227,32 @@ def build(dataset: Dataset, recipe: CodecRecipe, start: Path | None, mask: Path 
                 f"{dataset.name} has no annotations, which the loss 'task' needs: use 'feature' or "
                 "'hvs', or another data set"
             )
+    problems.refuse()
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a training starts from, where files hold it.
+
+    Attributes:
+        network: the NCN; None to start from nothing.
+        backbone: LSMnet's; None without an LSMnet.
+        to_alpha: LSMnet's 1x1 convolution; None to start from nothing.
+    """
+
+    network: NCN | None
+    backbone: Backbone | None
+    to_alpha: nn.Conv2d | None
+
+
+def open_parts(recipe: CodecRecipe, start: Path | None, mask: Path | None) -> Parts:
+    """Open what a training starts from; refuse what does not go together.
+
+    Raises:
+        UsageError: with all that does not, a line each, and what to do.
+    """
+    masked = recipe.trained != "ncn"
+    problems = Problems()
     if masked and start is None:
         problems.add(f"{recipe.trained} needs a trained NCN to start from: give --start")
     if masked != bool(recipe.backbone):
@@ -221,18 +271,7 @@ def build(dataset: Dataset, recipe: CodecRecipe, start: Path | None, mask: Path 
         for problem in _unfit(mask, stored, recipe, backbone):
             problems.add(problem)
     problems.refuse()
-    torch.manual_seed(recipe.seed)
-    untrained = network is None
-    network = network or NCN(recipe.channels)
-    lsmnet = LSMnet(backbone, recipe.channels) if backbone else None
-    if lsmnet and stored and stored.to_alpha:
-        lsmnet.to_alpha = stored.to_alpha
-    model = Model(network, lsmnet)
-    if untrained:
-        initialize(network, pad(_batches(dataset, recipe, _FIRST_IMAGES)[0][0]))
-    if recipe.trained == "ncn-lsm":
-        network.requires_grad_(False)
-    return model
+    return Parts(network, backbone, stored.to_alpha if stored else None)
 
 
 def _network(path: Path, recipe: CodecRecipe) -> NCN:

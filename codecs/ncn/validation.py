@@ -20,7 +20,7 @@ Validate = Callable[[Callable[[Image], tuple[Image, float]]], dict[str, float]]
 """Measures a function that gives an image's decoded image and estimated bits."""
 
 
-def validation(analysis: str, dataset: Dataset, most: int) -> Validate | None:
+def validation(analysis: str, dataset: Dataset, most: int, device: str) -> Validate | None:
     """Return a function that measures a codec on validation images.
 
     It gives the estimated rate (``validation_bpp``, bits per pixel), the mean PSNR (``psnr``, dB),
@@ -32,13 +32,14 @@ def validation(analysis: str, dataset: Dataset, most: int) -> Validate | None:
         analysis: spec of the judging analysis network.
         dataset: the validation images.
         most: number of images, the first of the data set; 0 for none: there is no function then.
+        device: where the network judges, ``cpu`` or ``cuda``.
     """
     pictures = dataset.pictures[:most]
     if not pictures:
         return None
-    network = open_analysis(analysis)
+    network = open_analysis(analysis, device=device)
     truth = GroundTruth(dataset, pictures) if dataset.categories else None
-    losses = _task_losses(analysis, dataset) if truth else None
+    losses = _task_losses(analysis, dataset, device) if truth else None
 
     def validate(code: Callable[[Image], tuple[Image, float]]) -> dict[str, float]:
         bpp, decibel, gap, found = 0.0, 0.0, 0.0, {}
@@ -61,18 +62,20 @@ def validation(analysis: str, dataset: Dataset, most: int) -> Validate | None:
     return validate
 
 
-def _task_losses(analysis: str, dataset: Dataset) -> _TaskLosses | None:
+def _task_losses(analysis: str, dataset: Dataset, device: str) -> _TaskLosses | None:
     try:
-        return _TaskLosses(open_training_network(analysis, dataset.categories), dataset)
+        network = open_training_network(analysis, dataset.categories)
     except UsageError:  # the codec is trained for people, or for features of other classes
         return None
+    return _TaskLosses(network.to(device), dataset, torch.device(device))
 
 
 class _TaskLosses:
     """The task loss of decoded images beside that of their originals."""
 
-    def __init__(self, network: TrainingNetwork, dataset: Dataset) -> None:
+    def __init__(self, network: TrainingNetwork, dataset: Dataset, device: torch.device) -> None:
         self._network = network
+        self._device = device
         self._batches = Batches(dataset, 1, 0, Augmentation())
         self._of_originals: dict[int, float] = {}
 
@@ -88,5 +91,6 @@ class _TaskLosses:
     def _loss(self, image: Tensor, objects: Objects, seed: int) -> float:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)  # the same anchors and proposals are drawn for both images
-            losses = self._network.losses(self._network.features(image), [objects])
+            features = self._network.features(image.to(self._device))
+            losses = self._network.losses(features, [objects.to(self._device)])
         return float(torch.stack([loss.float() for loss in losses.values()]).sum())

@@ -87,6 +87,11 @@ def load_weights(path: Path) -> Weights:
             Description(published.channels, math.nan, "", {}),
             lsmnet.backbone if lsmnet else None,  # type: ignore[arg-type]
         )
+    if path.suffix != ".safetensors" and path.exists():
+        raise UsageError(
+            f"{path} is no weights file of an NCN: a training's end in .safetensors, published "
+            "ones in .pth.tar"
+        )
     tensors, stored = load_tensors(path, _KIND)
     parts = {
         prefix: {

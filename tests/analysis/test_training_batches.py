@@ -1,10 +1,15 @@
 """Batches: crops hold what is seen in them, and the step's number decides everything."""
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 import torch
 
+from benchmark.analysis import training_batches
 from benchmark.analysis.training_batches import Augmentation, Batches
 from benchmark.datasets.dataset import Dataset, read_image
+from benchmark.image import Image
 
 
 def test_a_crop_is_a_part_of_the_image_with_its_objects(scenes: Dataset) -> None:
@@ -60,3 +65,24 @@ def test_the_step_decides_everything(scenes: Dataset) -> None:
         for one, other in zip(objects, other_objects, strict=True):
             assert torch.equal(one.masks, other.masks)
         assert not torch.equal(images, first[4][0])
+
+
+@pytest.mark.parametrize(("free", "reads"), [(0.9, 2), (0.1, 8)])
+def test_images_are_kept_while_there_is_memory_and_else_read_again(
+    scenes: Dataset, monkeypatch: pytest.MonkeyPatch, free: float, reads: int
+) -> None:
+    expected = Batches(scenes, 1, 0, Augmentation())
+    read = []
+
+    def counted(path: Path) -> Image:
+        read.append(path)
+        return read_image(path)
+
+    # a machine without memory cannot be had here
+    monkeypatch.setattr(training_batches, "free_memory", lambda: free)
+    monkeypatch.setattr(training_batches, "read_image", counted)
+    batches = Batches(scenes, 1, 0, Augmentation())
+    images = [batches[step][0] for step in range(8)]
+    assert len(read) == reads
+    monkeypatch.undo()
+    assert all(torch.equal(image, expected[step][0]) for step, image in enumerate(images))

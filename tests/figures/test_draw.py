@@ -4,13 +4,14 @@ import hashlib
 import shutil
 
 import numpy as np
+import pandas as pd
 import PIL.Image
 import pytest
 import torch
 
 from benchmark.codec import open_codec
 from benchmark.errors import UsageError
-from benchmark.figures.draw import draw_figures
+from benchmark.figures.draw import draw_figures, lowest_good_rate
 from benchmark.figures.laplace import choose_element
 
 BACKBONE_CHANNELS = 128  # of the embedded analysis network
@@ -125,6 +126,7 @@ def test_wrong_names_are_named(finished_run, tmp_path):
 def test_masks_are_drawn_for_the_codec_that_masks(masking_run, tmp_path):
     paths = draw_figures(masking_run.path, tmp_path, image="scene1.png", anchor="ncn")
     assert {"alpha-ncn-lsm-scene1.png.pdf", "laplace-ncn-lsm-scene1.png.svg"} <= names(paths)
+    assert "masking-ncn-lsm-scene1.png.png" in names(paths)
     assert not any("alpha-ncn-scene1.png" in path.name for path in paths)
 
 
@@ -156,3 +158,12 @@ def open_pictures(run):
     from benchmark.datasets import open_dataset
 
     return open_dataset(run.finished_manifest().dataset.spec).pictures
+
+
+def test_masking_is_shown_where_nearly_all_is_still_found():
+    rows = [("uncompressed", "bits24", 24, 50)]
+    rows += [("ncn-lsm", f"lambda{bpp}", bpp, wap) for bpp, wap in ((1, 20), (2, 45), (3, 49))]
+    summary = pd.DataFrame(rows, columns=["codec", "rate_point", "bpp", "wap"])
+    assert lowest_good_rate(summary, "ncn-lsm") == "lambda2"
+    assert lowest_good_rate(summary[summary["wap"] != 45], "ncn-lsm") == "lambda3"
+    assert lowest_good_rate(summary[summary["bpp"].isin([1, 24])], "ncn-lsm") == "lambda1"

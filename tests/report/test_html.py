@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 import shutil
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from makers import make_manifest, make_record
 
 from benchmark.evaluation.deltas import delta_rates
+from benchmark.evaluation.rate_points import incomplete_points
 from benchmark.evaluation.tables import Tables
 from benchmark.report.curve_plots import draw_curves, render
 from benchmark.report.gallery import Gallery, GalleryPicture, Outline
@@ -99,10 +101,11 @@ def report(tmp_path_factory):
     drawn = pd.concat([table, external()], ignore_index=True)
     page = html_report(
         manifest(),
-        Tables(table, deltas(table), {}),
+        Tables(
+            table, deltas(table), {}, incomplete=incomplete_points(manifest(), records(), IMAGES)
+        ),
         "vtm",
         render(draw_curves(drawn), "svg"),
-        records(),
         gallery,
         [external()],
     )
@@ -205,8 +208,8 @@ def test_tables_are_sorted_by_clicks(page):
     assert column(page, "deltas", 1) == ["jpeg", "new<codec>"]
     page.locator("#points th").nth(5).get_by_role("button").click()
     values = column(page, "points", 6)
-    assert values[-3:] == ["-"] * 3
-    assert values[:-3] == sorted(values[:-3], key=float)
+    assert values[-4:] == ["-"] * 4  # three without a value, and the incomplete one
+    assert values[:-4] == sorted(values[:-4], key=float)
 
 
 def test_another_anchor_changes_the_deltas(page):
@@ -309,4 +312,8 @@ def test_without_scripts_curves_and_tables_remain(browser, report):
 def test_missing_results_and_pictures_are_named(report):
     text = report.read_text()
     assert "vtm q1: 1 of 2 images have no result" in text
+    (row,) = re.findall(r'<tr class="incomplete">.*?</tr>', text, re.DOTALL)
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", row)
+    assert [*cells[:2], cells[-1]] == ["vtm", "q1", "1 of 2 images"]
+    assert set(cells[2:-1]) == {"-"}
     assert "Not shown: vvenc cannot run here" in text

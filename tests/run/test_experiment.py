@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import PIL.Image
 import pytest
+from here_runner import HereRunner
 
 from benchmark.codec import Codec, RatePoint, open_codec
 from benchmark.errors import UsageError
@@ -16,21 +17,6 @@ from benchmark.evaluation.tables import evaluate
 from benchmark.run.experiment import Experiment, perform, prepare
 from benchmark.run.jobs import CodecChoice
 from benchmark.run.run_folder import RunFolder
-from benchmark.runner import Runner, attempt
-
-
-class HereRunner(Runner):
-    """Works in this process: the local runner starts others, which takes seconds."""
-
-    name = "here"
-    workers = 1
-
-    def __init__(self, jobs=None, where=""):
-        pass
-
-    def run(self, function, tasks, constants=()):
-        for task in tasks:
-            yield attempt(function, task, constants)
 
 
 class Subsampled(Codec):

@@ -38,7 +38,8 @@ def detections_file(folder):
 
 
 def test_what_is_added_can_be_read(folder):
-    assert folder.records() == [record(image) for image in range(4)] + [record(4, detections=0)]
+    without = [replaced(its, detections_sha256="") for its in folder.records()]
+    assert without == [record(image) for image in range(4)] + [record(4, detections=0)]
     assert folder.detections("some", "qp32") == {image: found(2) for image in range(4)}
     assert (folder.path / "bitstreams/some/qp32/image3").read_bytes() == BITS
 
@@ -99,7 +100,44 @@ def test_records_are_sorted_whatever_the_order_they_came_in(folder):
 def test_the_original_images_need_no_bitstream(folder):
     original = replaced(record(7), codec="uncompressed", sha256="")
     folder.add(original, None, found(2))
-    assert original in folder.mend()
+    assert original.key in [its.key for its in folder.mend()]
+
+
+@pytest.mark.parametrize("way", [("0.9,", "0.8,"), ("26", "24"), ('"abc"', '"abd"')])
+def test_altered_detections_are_done_again(folder, way):
+    file = detections_file(folder)
+    file.write_text(file.read_text().replace(*way, 1))
+    assert [r.image_id for r in folder.mend()] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("way", [('"psnr": 30', '"psnr": 39'), ('"width": 6', '"width": 8')])
+def test_an_altered_record_is_done_again(folder, way):
+    file = folder.path / "records.jsonl"
+    file.write_text(file.read_text().replace(*way, 1))
+    assert [r.image_id for r in folder.mend()] == [1, 2, 3, 4]
+
+
+def test_a_record_of_a_former_version_is_trusted_without_a_check(folder):
+    file = folder.path / "records.jsonl"
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    for line in lines:
+        assert line.pop("check") and line.pop("detections_sha256")
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert len(folder.mend()) == 5
+
+
+def test_a_line_that_nobody_can_read_does_not_keep_its_image_from_being_done(folder):
+    file = folder.path / "records.jsonl"
+    first, *others = file.read_text().splitlines(keepends=True)
+    values = json.loads(first)
+    values["wjdth"] = values.pop("width")
+    del values["check"]
+    file.write_text("".join([json.dumps(values) + "\n", *others]))
+    assert [r.image_id for r in folder.mend()] == [1, 2, 3, 4]
+    folder.add(record(0), BITS, found(2))
+    assert [r.image_id for r in folder.mend()] == [0, 1, 2, 3, 4]
+    assert "wjdth" in file.read_text()
+    assert folder.detections("some", "qp32")[0] == found(2)
 
 
 def test_unfinished_files_are_removed(folder):
@@ -112,6 +150,17 @@ def test_two_processes_cannot_write_to_one_folder(folder):
     again = RunFolder(folder.path).locked()
     with folder.locked(), pytest.raises(UsageError, match="another process"), again:
         pass
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "link", "/proc/x", "/dev/null"])
+def test_what_cannot_be_a_run_folder_is_refused_before_any_work(tmp_path, place):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere/at/all")
+    folder = RunFolder(tmp_path / place)
+    with pytest.raises(UsageError, match=r"cannot hold a run.*: choose another --out"):
+        folder.check_usable()
+        with folder.locked():
+            pass
 
 
 def test_a_folder_with_other_files_is_not_taken(tmp_path):

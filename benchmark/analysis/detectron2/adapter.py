@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from benchmark.analysis.analysis_network import AnalysisNetwork, Detection, batches
 from benchmark.analysis.detectron2.boxes import clipped, not_empty
-from benchmark.analysis.detectron2.checkpoint import read_checkpoint
+from benchmark.analysis.detectron2.checkpoint import CHECKPOINT, read_checkpoint
 from benchmark.analysis.detectron2.heads import DETECTIONS, NMS_THRESHOLD, SCORE_THRESHOLD
 from benchmark.analysis.detectron2.network import LONG_SIDE, SHORT_SIDE, Detectron2MaskRcnn
 from benchmark.analysis.labels import COCO
@@ -109,7 +109,7 @@ class Detectron2Analysis(AnalysisNetwork):
         Raises:
             UsageError: if the file is missing or holds anything else.
         """
-        content = read_file(path, "a Detectron2 checkpoint, such as model_final_af9cf5.pkl")
+        content = read_file(path, CHECKPOINT)
         tensors = read_checkpoint(content, path)
         classes = _classes(tensors, path)
         categories = _categories(classes, path)

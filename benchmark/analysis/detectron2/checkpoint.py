@@ -17,6 +17,9 @@ from torch import Tensor
 
 from benchmark.errors import UsageError
 
+CHECKPOINT = "a Detectron2 checkpoint, such as model_final_af9cf5.pkl"
+"""What a file should hold, for messages."""
+
 _LITERALS = {
     *("BININT", "BININT1", "BININT2", "LONG1", "LONG4", "BINFLOAT"),
     *("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINSTRING", "SHORT_BINSTRING"),

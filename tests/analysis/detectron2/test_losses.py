@@ -115,7 +115,8 @@ def test_losses_are_those_of_detectron2(
 def test_gradient_is_that_of_detectron2(
     expected: Mapping[str, NDArray[np.float64]], batch: int, key: str
 ) -> None:
-    # where a ReLU's input is almost zero, rounding decides whether it passes a gradient
+    # where a ReLU's input is almost zero, rounding decides whether it passes a gradient: of the
+    # second batch 1.08e-3 of the largest value differ in float32
     precision = torch.from_numpy(expected[f"{key}.gradient"]).dtype
     network = seeded_network().to(precision)
     samples = [drawn(expected, key, image) for image in range(2)]
@@ -123,9 +124,10 @@ def test_gradient_is_that_of_detectron2(
     losses = losses_of(network, images, samples, objects_of(batch))
     (gradient,) = torch.autograd.grad(torch.stack(list(losses.values())).sum(), images)
     largest = float(expected[f"{key}.gradient_largest"])
-    assert float(gradient.abs().max()) == pytest.approx(largest, rel=1e-3)
+    allowed = 1e-6 if precision == torch.float64 else 1e-3
+    assert float(gradient.abs().max()) == pytest.approx(largest, rel=allowed)
     found = gradient[:, :, 3::8, 3::8].numpy()
-    assert np.abs(found - expected[f"{key}.gradient"]).max() < 1e-3 * largest
+    assert np.abs(found - expected[f"{key}.gradient"]).max() < allowed * largest
 
 
 @pytest.mark.parametrize("batch", range(3))

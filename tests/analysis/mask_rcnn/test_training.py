@@ -1,5 +1,6 @@
 """Training: it learns, it can be interrupted, its files hold what they should."""
 
+import copy
 import json
 import os
 import signal
@@ -94,3 +95,25 @@ def test_learning_rate_rises_and_falls_to_zero() -> None:
     assert rates.index(max(rates)) == 99
     assert rates[-1] < 1e-5
     assert sorted(rates[99:], reverse=True) == rates[99:]
+
+
+def test_training_starts_from_weights(scenes: Dataset, tmp_path: Path) -> None:
+    first = train_analysis(scenes, tmp_path / "first", SHORT)
+    further = AnalysisRecipe(iterations=1, batch=2, learning_rate=1e-9, warm_up=1)
+    second = train_analysis(scenes, tmp_path / "second", further, start=first)
+    before, after = load_weights(first), load_weights(second)
+    assert after[1].width == 8  # the file's, not the recipe's
+    assert after[1].training["start"]["recipe"]["iterations"] == 6
+    trained = dict(after[0].named_parameters())
+    for name, tensor in before[0].named_parameters():
+        assert tensor.allclose(trained[name], atol=1e-4), name
+    with pytest.raises(UsageError, match="another start"):
+        train_analysis(scenes, tmp_path / "second", further)
+
+
+def test_weights_of_other_classes_are_refused(scenes: Dataset, tmp_path: Path) -> None:
+    first = train_analysis(scenes, tmp_path / "first", SHORT)
+    fewer = copy.copy(scenes)
+    fewer.categories = scenes.categories[:2]
+    with pytest.raises(UsageError, match=r"finds person, .* but the data set has person, rider:"):
+        train_analysis(fewer, tmp_path / "second", SHORT, start=first)

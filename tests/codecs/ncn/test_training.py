@@ -258,7 +258,7 @@ def test_the_command_trains_and_validates(benchmark_command, root, tmp_path) -> 
 def test_the_gap_of_an_exact_codec_is_zero_and_that_of_grey_is_not(
     scenes: Dataset, backbone: str
 ) -> None:
-    validate = validation(backbone, scenes, 2)
+    validate = validation(backbone, scenes, 2, "cpu")
     assert validate is not None
     exact = validate(lambda image: (image, 1.0))
     assert exact["gap"] == 0

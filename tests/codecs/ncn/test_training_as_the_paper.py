@@ -153,6 +153,33 @@ def test_all_that_does_not_go_together_is_told_at_once(
     assert not (tmp_path / "lsm").exists()
 
 
+def test_what_is_wrong_is_told_whatever_else_is_wrong(
+    benchmark_command, folder: Path, tmp_path: Path
+) -> None:
+    refused = benchmark_command(
+        *("train", "ncn-lsm", "--out", "lsm", "--lambda", "nan", "--dataset", "cityscapes:absent"),
+        *("--start", folder / "cityscapes.pkl", "--mask", folder / NCN, "--channels", 7),
+        *("--backbone", f"detectron2:{folder / NCN}", "--learning-rate", 0, "--seed", -1),
+        *("--threads", 0, "--validation-images", -1),
+    )
+    assert refused.returncode == 2
+    for message in (
+        "--lambda nan: a number above 0 is needed",
+        "--learning-rate 0.0: a number above 0 is needed",
+        "--threads 0: a number above 0 is needed",
+        "--seed -1: a number of at least 0 is needed",
+        "--validation-images -1: a number of at least 0 is needed",
+        "--channels 7: an even number is needed",
+        "absent/leftImg8bit/train does not exist",
+        "cityscapes.pkl is no weights file of an NCN",
+        "lambda_0_02.pth.tar is no Detectron2 checkpoint",
+        "lambda_0_02.pth.tar holds no LSMnet",
+    ):
+        assert sum(message in line for line in refused.stderr.splitlines()) == 1, refused.stderr
+    assert len(refused.stderr.splitlines()) == 11
+    assert not (tmp_path / "lsm").exists()
+
+
 def test_images_that_the_network_judges_resized_are_refused(
     benchmark_command, folder: Path, tmp_path: Path
 ) -> None:
