@@ -298,9 +298,8 @@ def _train_analysis(options: argparse.Namespace) -> int:
 def _train_codec(options: argparse.Namespace) -> int:
     codec: type[TrainableCodec] = options.codec
     with plugins_aside():
-        weights = codec.train(options)
-    if weights:
-        print(weights)
+        result = codec.train(options)
+    print(result)
     return 0
 
 

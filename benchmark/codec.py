@@ -175,8 +175,11 @@ class TrainableCodec(Codec):
 
     @classmethod
     @abstractmethod
-    def train(cls, options: argparse.Namespace) -> Path | None:
-        """Train as the options say; return the path of the weights, None if none were asked for."""
+    def train(cls, options: argparse.Namespace) -> Path | str:
+        """Train as the options say; return the path of the weights, or what else was asked for.
+
+        It is what the command prints on the standard output.
+        """
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from benchmark.system.memory import note_program
 _TIMEOUT_VARIABLE = "BENCHMARK_TIMEOUT"
 _MORE_TIME = f"the codec's option timeout and {_TIMEOUT_VARIABLE} set the limit"
 _CLOCK_PER_LIMIT = 20
+_LEAST_CLOCK_S = 10.0
 _SHOWN_LINES = 3
 _LOOK_S = 0.2
 
@@ -70,7 +71,8 @@ def run_program(
     """Run a program to its end and return its standard output.
 
     The time limit counts the processor's time, so that nothing fails because a machine has much
-    to do. What hangs without computing is ended by the clock, after 20 times the limit.
+    to do. What hangs without computing is ended by the clock, after 20 times the limit and not
+    before 10 seconds.
 
     Args:
         arguments: the program and its arguments, passed as they are, without a shell.
@@ -138,7 +140,8 @@ def _run(
     arguments: list[str], source: IO[bytes], timeout: float
 ) -> subprocess.CompletedProcess[bytes]:
     """As `subprocess.run`, with an eye on the processor's time and the memory."""
-    deadline = time.monotonic() + _CLOCK_PER_LIMIT * timeout
+    clock_limit = max(_CLOCK_PER_LIMIT * timeout, _LEAST_CLOCK_S)
+    deadline = time.monotonic() + clock_limit
     pipe = subprocess.PIPE
     with subprocess.Popen(arguments, stdin=source, stdout=pipe, stderr=pipe) as process:
         try:
@@ -154,7 +157,7 @@ def _run(
                         limit = f"{timeout:g} s of processor time"
                         raise _OutOfTime(f"did not end within {limit}", printed) from None
                     if time.monotonic() > deadline:
-                        limit = f"{_CLOCK_PER_LIMIT * timeout:g} s"
+                        limit = f"{clock_limit:g} s"
                         computed = f"of which it computed {used:.1f} s"
                         raise _OutOfTime(f"hangs: {limit}, {computed}", printed) from None
         except BaseException:

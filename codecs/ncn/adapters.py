@@ -133,7 +133,7 @@ class _NcnCodec(TrainableCodec):
         add_options(parser, cls.trained, cls.backbone)
 
     @classmethod
-    def train(cls, options: argparse.Namespace) -> Path | None:
+    def train(cls, options: argparse.Namespace) -> Path | str:
         from .train_command import train
 
         return train(options, cls.trained)

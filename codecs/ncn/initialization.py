@@ -1,26 +1,27 @@
 """Initialize an NCN from a batch of images, so that it starts as a transform codec.
 
-Kernels of learned codecs usually start at random, and thousands of steps pass until the latents tell
-anything. Here the transforms start as a hierarchy of Karhunen-Loeve transforms, computed on the
-batch: each of the four downscaling layers turns 2 x 2 positions of what comes before into their
-principal components, as many as it has channels, and the synthesis inverts that. Before the first step the
-network decodes what 16 x 16 blocks keep of their principal components.
+Kernels of learned codecs usually start at random, and thousands of steps pass until the latents
+tell anything. Here the transforms start as a hierarchy of Karhunen-Loeve transforms, computed on
+the batch: each of the four downscaling layers turns 2 x 2 positions of what comes before into
+their principal components, as many as it has channels, and the synthesis inverts that. Before the
+first step the network decodes what blocks of 16 x 16 keep of their principal components.
 
 1. Each component has unit standard deviation and a mean of `_SHIFT`, so that the ReLU behind it
    passes nearly all of it, as it is.
-2. A transposed kernel needs an offset of its own at each of its 2 x 2 places, to undo the shifts: each
-   hidden layer of the synthesis has a channel that is constant.
-3. y holds the components themselves, all in the same unit, in which y has a standard deviation of 4:
-   equal steps are what transform coding asks for.
-4. Channels that are left over, and the hyper encoder, start at random, each kernel scaled until its
-   output on the batch has the wanted deviation (LSUV; Mishkin and Matas, "All you need is a good
-   init", ICLR 2016).
+2. A transposed kernel needs an offset of its own at each of its 2 x 2 places, to undo the shifts:
+   each hidden layer of the synthesis has a channel that is constant.
+3. y holds the components themselves, all in the same unit, in which y has a standard deviation of
+   4: equal steps are what transform coding asks for.
+4. Channels that are left over, and the hyper encoder, start at random, each kernel scaled until
+   its output on the batch has the wanted deviation (LSUV; Mishkin and Matas, "All you need is a
+   good init", ICLR 2016).
 5. The hyper decoder starts at the mean and the scale that each channel of y has on the batch.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -33,7 +34,7 @@ from .network import NCN
 LATENT_DEVIATION = 4.0
 HYPER_LATENT_DEVIATION = 2.0
 
-_SHIFT = 4.0
+_SHIFT = 3.0
 """Mean of a component before its ReLU, in standard deviations."""
 
 _KERNELS = (nn.Conv2d, nn.ConvTranspose2d)
@@ -55,7 +56,8 @@ def initialize(network: NCN, images: Tensor) -> None:
             nn.init.normal_(module.weight, 0, math.sqrt(2 / meets))
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-    stages = _stages(images, network.channels)
+    widths = [*[network.hidden_channels] * 3, network.channels]
+    stages = _stages(images, widths)
     unit = LATENT_DEVIATION / float(stages[-1].deviations.square().mean().sqrt())
     _initialize_analysis(network.analysis, stages, unit)
     _initialize_synthesis(network.synthesis, stages, unit)
@@ -67,6 +69,28 @@ def initialize(network: NCN, images: Tensor) -> None:
     mean = latent.mean((0, 2, 3))
     scale = (latent - mean[:, None, None]).abs().mean((0, 2, 3)).clamp_min(0.1)
     bias.copy_(torch.cat([mean, -torch.log(torch.expm1(scale))]))  # log(1 + exp(-raw)) = scale
+
+
+@torch.no_grad()
+def scale_latent(network: NCN, gain: float) -> None:
+    """Multiply y by a gain, and let everything behind it undo that: another quantization step.
+
+    z and what the synthesis makes of an unquantized y stay as they are. The scales of y's
+    distribution are multiplied where they are small against 1, and nearly so elsewhere.
+
+    Args:
+        network: its weights are changed.
+        gain: above 0; below 1 the rate falls.
+    """
+    kernel, bias = _parameters(network.analysis[-1])
+    kernel.mul_(gain)
+    bias.mul_(gain)
+    for behind in (network.hyper_encoder[0], network.synthesis[0]):
+        _parameters(behind)[0].div_(gain)
+    kernel, bias = _parameters(network.hyper_decoder[-1])
+    kernel[: network.channels].mul_(gain)
+    bias[: network.channels].mul_(gain)
+    bias[network.channels :].sub_(math.log(gain))  # log(1 + exp(-raw)) = scale
 
 
 @dataclass(frozen=True)
@@ -85,23 +109,23 @@ class _Stage:
     deviations: Tensor
 
 
-def _stages(images: Tensor, channels: int) -> list[_Stage]:
+def _stages(images: Tensor, widths: Sequence[int]) -> list[_Stage]:
     values, stages = images, []
-    for _ in range(4):
+    for width in widths:
         inputs = values.shape[1]
         # N x inputs x 4 x h x w, to 4 x inputs values a sample
         blocks = functional.pixel_unshuffle(values, 2).unflatten(1, (inputs, 4)).transpose(1, 2)
         samples = blocks.permute(0, 3, 4, 1, 2).flatten(3).flatten(0, 2).double()
         mean = samples.mean(0)
         variances, vectors = torch.linalg.eigh(torch.cov(samples.T))
-        count = min(channels - 1, 4 * inputs)
+        count = min(width - 1, 4 * inputs)
         vectors = vectors.flip(1)[:, :count]
         largest = vectors.gather(0, vectors.abs().argmax(0, keepdim=True))
         vectors = vectors * largest.sign()
         deviations = variances.flip(0)[:count].clamp_min(1e-9).sqrt()
         components = (samples - mean) @ vectors
-        batch, _, _, height, width = blocks.shape
-        values = components.reshape(batch, height, width, count).permute(0, 3, 1, 2).float()
+        batch, _, _, rows, columns = blocks.shape
+        values = components.reshape(batch, rows, columns, count).permute(0, 3, 1, 2).float()
         stages.append(
             _Stage(
                 vectors.reshape(4, inputs, count).float(),

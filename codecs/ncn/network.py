@@ -103,37 +103,40 @@ class NCN(nn.Module):
     which is there for codecs of several layers and all zeros in this one.
     """
 
-    def __init__(self, channels: int = CHANNELS) -> None:
+    def __init__(self, channels: int = CHANNELS, hidden_channels: int = 0) -> None:
         """An untrained network.
 
         Args:
-            channels: those of all transforms and of y; z has half of them. Even.
+            channels: those of y; z has half of them. Even.
+            hidden_channels: those of all transforms inside; 0, as in the paper: as many.
         """
         super().__init__()
+        hidden = hidden_channels or channels
         if channels < 2 or channels % 2:
             raise ValueError(f"{channels} channels: an even number is needed")
         self.channels = channels
+        self.hidden_channels = hidden
         self.analysis = nn.Sequential(
-            *(convolution(3, channels), nn.ReLU()),
-            *(convolution(channels, channels), nn.ReLU()),
-            *(convolution(channels, channels), nn.ReLU()),
-            *(convolution(channels, channels), nn.ReLU()),
+            *(convolution(3, hidden), nn.ReLU()),
+            *(convolution(hidden, hidden), nn.ReLU()),
+            *(convolution(hidden, hidden), nn.ReLU()),
+            *(convolution(hidden, channels), nn.ReLU()),
             convolution(channels, channels, stride=1),
         )
         self.hyper_encoder = nn.Sequential(
-            convolution(channels, channels), GDN(channels), convolution(channels, channels // 2)
+            convolution(channels, hidden), GDN(hidden), convolution(hidden, channels // 2)
         )
         self.hyper_latent_model = HyperLatentModel(channels // 2)
         self.hyper_decoder = nn.Sequential(
-            *(upsampling(channels // 2, channels), inverse_gdn(channels)),
-            *(upsampling(channels, 2 * channels), inverse_gdn(2 * channels)),
-            convolution(2 * channels, 2 * channels, stride=1),
+            *(upsampling(channels // 2, hidden), inverse_gdn(hidden)),
+            *(upsampling(hidden, 2 * hidden), inverse_gdn(2 * hidden)),
+            convolution(2 * hidden, 2 * channels, stride=1),
         )
         self.synthesis = nn.Sequential(
-            *(upsampling(channels, channels), nn.ReLU()),
-            *(upsampling(channels, channels), nn.ReLU()),
-            *(upsampling(channels, channels), nn.ReLU()),
-            upsampling(channels, 3),
+            *(upsampling(channels, hidden), nn.ReLU()),
+            *(upsampling(hidden, hidden), nn.ReLU()),
+            *(upsampling(hidden, hidden), nn.ReLU()),
+            upsampling(hidden, 3),
         )
 
     def forward(self, images: Tensor, alpha: Tensor | None = None) -> Coded:

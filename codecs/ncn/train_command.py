@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from benchmark.datasets.dataset import Dataset
 
     from .distortion import Distortion
-    from .training import CodecRecipe
+    from .starting_point import CodecRecipe
 
 
 def add_options(parser: argparse.ArgumentParser, trained: str, backbone: str) -> None:
@@ -88,14 +88,24 @@ def add_options(parser: argparse.ArgumentParser, trained: str, backbone: str) ->
         "trains on images of the size that it judges, 2048x1024",
     )
     parser.add_argument("--channels", type=int, default=64, help="of the latent (64; paper: 192)")
+    parser.add_argument(
+        "--hidden-channels", type=int, default=0, help="of the transforms inside (0: as the latent)"
+    )
     parser.add_argument("--iterations", type=int, default=4000, help="steps (4000)")
     parser.add_argument("--learning-rate", type=float, default=5e-4, help="at its highest (5e-4)")
     parser.add_argument(
-        "--kernel-rate",
+        "--optimizer",
+        choices=("centered-adam", "adam"),
+        default="centered-adam",
+        help="centered-adam: the updates of a kernel behind a ReLU sum to zero, which bears "
+        "higher learning rates; adam: as it is (centered-adam)",
+    )
+    parser.add_argument(
+        "--latent-gain",
         type=float,
-        default=0.0,
-        help="orthogonalize the updates of kernels (Muon); a step moves a kernel by this part of "
-        "its norm, at its highest (0: Adam has the kernels too)",
+        default=1.0,
+        help="multiply the latent of --start by this before the first step; below 1 it is "
+        "quantized more coarsely, from where a higher lambda is reached in fewer steps (1)",
     )
     parser.add_argument("--batch", type=int, default=2, help="images a step and device (2)")
     parser.add_argument(
@@ -125,8 +135,8 @@ def add_options(parser: argparse.ArgumentParser, trained: str, backbone: str) ->
     )
 
 
-def train(options: argparse.Namespace, trained: str) -> Path | None:
-    """Train as `add_options` says; return the path of the weights, None after ``--plan``.
+def train(options: argparse.Namespace, trained: str) -> Path | str:
+    """Train as `add_options` says; return the path of the weights, after ``--plan`` the plan.
 
     Raises:
         UsageError: if options, files and data sets do not go together, with all that does not.
@@ -134,7 +144,8 @@ def train(options: argparse.Namespace, trained: str) -> Path | None:
     import torch
 
     from .distortion import distortion
-    from .training import check_dataset, open_parts, plan_training, train_codec
+    from .starting_point import check_dataset, open_parts
+    from .training import plan_training, train_codec
     from .validation import validation
 
     problems = Problems()
@@ -163,8 +174,7 @@ def train(options: argparse.Namespace, trained: str) -> Path | None:
             mask=options.mask,
             device=options.device,
         )
-        print(plan.text())
-        return None
+        return plan.text()
     return train_codec(
         asked.training,
         options.out,
@@ -183,9 +193,9 @@ def train(options: argparse.Namespace, trained: str) -> Path | None:
 
 _ABOVE_ZERO = (
     *("scenes", "channels", "iterations", "batch", "devices", "threads"),
-    *("rate_weight", "learning_rate"),
+    *("rate_weight", "learning_rate", "latent_gain"),
 )
-_FROM_ZERO = ("kernel_rate", "seed", "validate_every", "validation_images")
+_FROM_ZERO = ("hidden_channels", "seed", "validate_every", "validation_images")
 
 
 @dataclass
@@ -206,7 +216,7 @@ def _opened(options: argparse.Namespace, trained: str, problems: Problems) -> _A
     from benchmark.run.device import choose_device
 
     from .distortion import loss_weights
-    from .training import CodecRecipe
+    from .starting_point import CodecRecipe
 
     _check_numbers(options, problems)
     with problems.noted():
@@ -217,11 +227,13 @@ def _opened(options: argparse.Namespace, trained: str, problems: Problems) -> _A
         rate_weight=options.rate_weight,
         iterations=options.iterations,
         channels=options.channels,
+        hidden_channels=options.hidden_channels,
         backbone=options.backbone,
         batch=options.batch,
         crop=options.crop,
         learning_rate=options.learning_rate,
-        kernel_rate=options.kernel_rate,
+        optimizer=options.optimizer,
+        latent_gain=options.latent_gain,
         bfloat16=not options.float32,
         seed=options.seed,
     )

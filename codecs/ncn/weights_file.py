@@ -35,12 +35,14 @@ class Description:
         backbone: what LSMnet's convolution stands on (`open_backbone`); empty without one, and
             for a published LSMnet, whose file holds its backbone.
         training: how it was trained, for the reader; what JSON can hold.
+        hidden_channels: those of the transforms inside; 0: as many as y has.
     """
 
     channels: int
     rate_weight: float
     backbone: str
     training: Mapping[str, Any]
+    hidden_channels: int = 0
 
 
 @dataclass(frozen=True)
@@ -107,10 +109,11 @@ def load_weights(path: Path) -> Weights:
             float(stored["rate_weight"]),
             str(stored["backbone"]),
             dict(stored["training"]),
+            int(stored.get("hidden_channels", 0)),
         )
         network = to_alpha = None
         if parts[_NETWORK]:
-            network = NCN(description.channels)
+            network = NCN(description.channels, description.hidden_channels)
             network.load_state_dict(parts[_NETWORK])
             network.eval()
         if parts[_MASK]:

@@ -21,12 +21,13 @@ from benchmark.analysis.mask_rcnn.weights_file import save_weights as save_analy
 from benchmark.analysis.targets import Objects
 from benchmark.codecs.ncn.distortion import Distortion, distortion
 from benchmark.codecs.ncn.network import NCN
-from benchmark.codecs.ncn.training import CodecRecipe, train_codec
+from benchmark.codecs.ncn.starting_point import CodecRecipe, Model
+from benchmark.codecs.ncn.training import train_codec
 from benchmark.codecs.ncn.validation import validation
 from benchmark.codecs.ncn.weights_file import Description, Weights, load_weights, save_weights
 from benchmark.datasets import open_dataset
 from benchmark.datasets.cityscapes import Cityscapes
-from benchmark.datasets.dataset import Dataset
+from benchmark.datasets.dataset import Dataset, read_image
 from benchmark.datasets.miniscapes.scene import draw_scene
 from benchmark.errors import UsageError
 from benchmark.training.loop import CHECKPOINT, LOG
@@ -104,14 +105,14 @@ def lively_network() -> NCN:
 
 
 def test_training_lowers_the_loss(scenes: Dataset, tmp_path: Path) -> None:
-    recipe = replace(SHORT, iterations=200, learning_rate=2e-3, batch=1)
+    recipe = replace(SHORT, iterations=100, learning_rate=3e-4, crop=None)
     path = train_codec(scenes, tmp_path, recipe, hvs)
     losses = [line["loss"] for line in log_of(tmp_path)]
-    assert len(losses) == 10
-    assert losses[-1] < 0.6 * losses[0]
+    assert len(losses) == 5
+    assert losses[-1] < 0.85 * losses[0]
     description = load_weights(path).description
     assert description.rate_weight == 100
-    assert description.training["recipe"]["iterations"] == 200
+    assert description.training["recipe"]["iterations"] == 100
 
 
 def test_images_and_boxes_are_not_rounded_where_layers_compute_in_bfloat16(
@@ -140,17 +141,17 @@ def test_a_larger_lambda_costs_fewer_bits(scenes: Dataset, tmp_path: Path) -> No
     rates = []
     for rate_weight in (10, 10_000):
         out = tmp_path / str(rate_weight)
-        recipe = replace(SHORT, rate_weight=rate_weight, iterations=60, learning_rate=2e-3)
+        recipe = replace(SHORT, rate_weight=rate_weight, iterations=150, learning_rate=2e-3)
         train_codec(scenes, out, recipe, hvs)
         rates.append(log_of(out)[-1]["bpp"])
     assert rates[1] < 0.8 * rates[0]
 
 
-@pytest.mark.parametrize("kernel_rate", [0, 0.01])
+@pytest.mark.parametrize("optimizer", ["adam", "centered-adam"])
 def test_interrupted_training_ends_with_the_same_weights(
-    scenes: Dataset, tmp_path: Path, kernel_rate: float
+    scenes: Dataset, tmp_path: Path, optimizer: str
 ) -> None:
-    recipe = replace(SHORT, kernel_rate=kernel_rate)
+    recipe = replace(SHORT, optimizer=optimizer)
     whole = train_codec(scenes, tmp_path / "whole", recipe, hvs)
 
     def stop(code: object) -> dict[str, float]:
@@ -185,6 +186,25 @@ def test_each_codec_trains_its_own_part(scenes: Dataset, tmp_path: Path, backbon
         after = both.network.get_submodule(part)[0].weight
         assert not torch.equal(after, before.get_submodule(part)[0].weight), part
     assert not torch.equal(both.to_alpha.weight, stored.to_alpha.weight)
+
+
+def test_a_network_with_a_narrower_inside_goes_on_with_coarser_steps(
+    scenes: Dataset, tmp_path: Path
+) -> None:
+    narrow = replace(SHORT, channels=12, hidden_channels=8)
+    first = train_codec(scenes, tmp_path / "first", narrow, hvs)
+    # so few steps that what differs is the gain alone
+    still = replace(narrow, iterations=1, learning_rate=1e-9)
+    rates = {}
+    for gain in (1.0, 0.5):
+        out = tmp_path / str(gain)
+        weights = train_codec(scenes, out, replace(still, latent_gain=gain), hvs, start=first)
+        network = load_weights(weights).network
+        assert network is not None
+        image = read_image(scenes.pictures[0].path)
+        rates[gain] = Model(network, None).code(image)[1]
+        assert (network.channels, network.hidden_channels) == (12, 8)
+    assert rates[0.5] < 0.9 * rates[1.0]
 
 
 @pytest.mark.parametrize("loss", ["feature", "task"])
@@ -231,6 +251,9 @@ def test_what_does_not_go_together_is_refused(
         ("holds no NCN", scenes, lsm, mask, None),
         ("holds no LSMnet", scenes, lsm, start, start),
         ("change --channels", scenes, replace(SHORT, channels=16), start, None),
+        ("change --hidden-channels", scenes, replace(SHORT, hidden_channels=6), start, None),
+        ("changes the NCN", scenes, replace(lsm, latent_gain=0.5), start, None),
+        ("changes the NCN", scenes, replace(SHORT, latent_gain=0.5), None, None),
         ("no backbone 'resnet'", scenes, replace(lsm, backbone="resnet"), start, None),
     ]
     for message, dataset, recipe, network, convolution in refused:

@@ -18,7 +18,8 @@ from benchmark.codec import RatePoint, open_codec
 from benchmark.codecs.ncn.backbones import open_backbone
 from benchmark.codecs.ncn.distortion import Distortion, distortion
 from benchmark.codecs.ncn.published import from_published
-from benchmark.codecs.ncn.training import CodecRecipe, train_codec
+from benchmark.codecs.ncn.starting_point import CodecRecipe
+from benchmark.codecs.ncn.training import train_codec
 from benchmark.codecs.ncn.weights_file import load_weights
 from benchmark.datasets.cityscapes import Cityscapes
 from benchmark.datasets.miniscapes.scene import draw_scene
