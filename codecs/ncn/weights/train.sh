@@ -62,7 +62,7 @@ masks() { # codec, name
     done
 }
 
-train picture ncn 30 hvs 1500
+train picture ncn 30 hvs 1500 --optimizer adam
 train top ncn 0.3 task:1,feature:1,hvs:0.002 1000 --start picture/weights.safetensors
 mask mask ncn-lsm 1 top
 
