@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -186,7 +187,7 @@ def add_train(
         metavar="FILE",
         help="weights.safetensors of a training on the same classes (default: from nothing)",
     )
-    analysis.add_argument("--learning-rate", type=float, default=2e-3, help="at its highest (2e-3)")
+    analysis.add_argument("--learning-rate", type=_rate, default=2e-3, help="at its highest (2e-3)")
     analysis.add_argument("--batch", type=_positive, default=4, help="images a step (4)")
     analysis.add_argument("--seed", type=int, default=0)
     analysis.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="(cpu)")
@@ -251,6 +252,16 @@ def codec_options(given: Sequence[str]) -> dict[str, dict[str, str]]:
             raise UsageError(f"--option {option} is not of the form NAME.KEY=VALUE")
         options.setdefault(name, {})[key] = value
     return options
+
+
+def _rate(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return value
 
 
 def _positive(text: str) -> int:

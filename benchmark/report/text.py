@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import textwrap
 
 import pandas as pd
 
 from benchmark.evaluation.curves import ap_name, measured_qualities
 from benchmark.evaluation.deltas import delta_text, label_of, remarks
 from benchmark.metrics.qualities import QUALITIES
+
+_WIDTH = 100
 
 
 def summary_text(summary: pd.DataFrame, incomplete: pd.DataFrame | None = None) -> str:
@@ -46,30 +48,33 @@ def summary_text(summary: pd.DataFrame, incomplete: pd.DataFrame | None = None) 
 
 
 def delta_rates_text(deltas: pd.DataFrame, anchor: str) -> str:
-    """Return one row per codec: the Bjontegaard delta rates, and what to doubt about them."""
+    """Return one row per codec: the Bjontegaard delta rates; below, what to doubt about them."""
     if deltas.empty:
         return f"No Bjontegaard deltas: {anchor} has no curve in this run."
     present = set(deltas["quality"])
     qualities = [name for name in QUALITIES if name in present]
-    rows = []
+    rows, doubts = [], []
     for codec, lines in deltas[deltas["method"] == "akima"].groupby("codec"):
         by_quality = {line["quality"]: line for line in lines.to_dict("records")}
-        doubts = [
-            f"{label_of(quality)}: {remark}"
+        doubts += [
+            f"{codec}, {label_of(quality)}: {remark}"
             for quality in qualities
             if (remark := remarks(by_quality[quality]))
         ]
-        rows.append(
-            [codec, *(delta_text(by_quality[name]) for name in qualities), "; ".join(doubts)]
-        )
+        rows.append([codec, *(delta_text(by_quality[name]) for name in qualities)])
     labels = [f"at equal {label_of(quality)}" for quality in qualities]
-    shown = pd.DataFrame(rows, columns=["codec", *labels, "remarks"])
-    padded = shown.to_string(index=False, justify="left", formatters=_padded(shown))
-    table = "\n".join(line.rstrip() for line in padded.splitlines())
-    return (
-        f"Bitrate against {anchor} in percent (Bjontegaard delta, Akima):\n{table}\n"
-        "±: the most that a single rate point changes the delta, in percentage points."
-    )
+    shown = pd.DataFrame(rows, columns=["codec", *labels])
+    width = shown["codec"].str.len().max()
+    names = {"codec": f"{{:<{width}}}".format}
+    table = shown.to_string(index=False, justify="left", formatters=names)
+    parts = [
+        f"Bitrate against {anchor} in percent (Bjontegaard delta, Akima):",
+        *(line.rstrip() for line in table.splitlines()),
+        "±: the most that a single rate point changes the delta, in percentage points.",
+    ]
+    if doubts:
+        parts += ["To doubt:", *(_wrapped(doubt) for doubt in doubts)]
+    return "\n".join(parts)
 
 
 def tables_text(
@@ -89,7 +94,5 @@ def _numbers(values: pd.Series, digits: int) -> pd.Series:
     return values.map(lambda value: "-" if pd.isna(value) else f"{value:.{digits}f}")
 
 
-def _padded(table: pd.DataFrame) -> dict[str, Callable[[str], str]]:
-    """To align the remarks, and the codecs, on the left."""
-    widths = {name: table[name].str.len().max() for name in ("codec", "remarks")}
-    return {name: f"{{:<{width}}}".format for name, width in widths.items()}
+def _wrapped(line: str) -> str:
+    return textwrap.fill(line, _WIDTH, initial_indent="  ", subsequent_indent="      ")

@@ -347,6 +347,7 @@ WRONG = [
     (["run", "--codecs", "jpeg", "--option", "jpeg.speed=1"], "codec jpeg has no option 'speed'"),
     (["run", "--runner", "cloud"], "there is no runner 'cloud'"),
     (["run", "--limit", "0"], "is not a number above 0"),
+    (["train", "analysis", "--out", "x", "--learning-rate", "0"], "is not a number above 0"),
     (["report", "nowhere"], "holds no summary.csv"),
 ]
 
