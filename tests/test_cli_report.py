@@ -1,6 +1,7 @@
 """`report` on a finished run: what it writes for other programs, and curves from elsewhere."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -129,3 +130,19 @@ def test_without_the_data_set_a_run_is_shown_without_new_intervals(
     kept, before = (pd.read_csv(path / "summary.csv") for path in (run, reported[0]))
     assert kept["wap_low"].tolist() == before["wap_low"].tolist()
     assert pd.read_csv(run / "bd_rate.csv")["low"].isna().all()
+
+
+def test_detections_that_were_altered_are_named_instead_of_judged(run, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    file = tmp_path / "run/detections/jpeg/quality7.json"
+    lines = file.read_text().splitlines()
+    entry = json.loads(lines[1].removesuffix(","))
+    entry["score"] /= 2
+    lines[1] = json.dumps(entry, separators=(",", ":")) + ","
+    file.write_text("\n".join(lines) + "\n")
+    command = [sys.executable, "-m", "benchmark", "report", "run", "--anchor", "webp"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("benchmark: ")]
+    assert "no average precision for jpeg/quality7" in line
+    assert "does not hold what was found in miniscapes_val_000000 as it was written" in line

@@ -11,13 +11,14 @@ import pandas as pd
 
 from benchmark.analysis.analysis_network import Detection
 from benchmark.datasets.dataset import Picture
+from benchmark.errors import UsageError
 from benchmark.evaluation.opened_run import OpenedRun
 from benchmark.metrics.ground_truth import RunTruth
 from benchmark.metrics.qualities import IMAGE_QUALITIES, QUALITIES, Quality
 from benchmark.run.manifest import Manifest
 from benchmark.run.record import UNCOMPRESSED, Record
 from benchmark.run.run_folder import RunFolder
-from benchmark.runner import Failed, Result, Runner, Task
+from benchmark.runner import Failed, Result, Runner
 
 _TIMES = ("encode_s", "decode_s", "analysis_s")
 _FIRST = ["codec", "rate_point", "images", "bpp", "wap", "ap50", "psnr", "ms_ssim"]
@@ -63,7 +64,7 @@ def rate_point_table(
         ids = {picture.name: picture.id for picture in pictures}
         own = {key: _ids(records, ids) for key, records in whole.items()}
         found = all_results(runner, _evaluate, list(own), "average precision",
-                            (truth, run.folder, own))  # fmt: skip
+                            (truth, run.folder, own, whole))  # fmt: skip
         for name, values in pd.DataFrame(found, index=table.index).items():
             table[name] = values
     table["ap"] = truth.ap if truth else None
@@ -119,24 +120,38 @@ def notes_on(records: Sequence[Record]) -> list[str]:
 def all_results(
     runner: Runner,
     function: Callable[..., Result],
-    keys: Sequence[Task],
+    keys: Sequence[tuple[str, ...]],
     what: str,
     constants: Sequence[Any],
 ) -> list[Result]:
-    """Return the results of all keys, in their order."""
+    """Return the results of all keys, in their order.
+
+    Raises:
+        UsageError: if there is none of one, with the reason.
+    """
     found = {}
     for outcome in runner.run(function, keys, constants):
         if isinstance(outcome, Failed):
-            raise RuntimeError(f"no {what} for {outcome.task}: {outcome.reason}")
+            raise UsageError(f"no {what} for {'/'.join(outcome.task)}: {outcome.reason}")
         found[outcome.task] = outcome.result
     return [found[key] for key in keys]
 
 
 def detections_by_id(
-    folder: RunFolder, key: tuple[str, str], ids: Ids
+    folder: RunFolder, key: tuple[str, str], ids: Ids, records: Sequence[Record] = ()
 ) -> dict[int, list[Detection]]:
-    """Return the detections of a rate point by the images' ids in the data set."""
-    found = folder.detections(*key)
+    """Return the detections of a rate point by the images' ids in the data set.
+
+    Args:
+        folder: the run folder.
+        key: codec and rate point.
+        ids: those in the data set by those in the folder; other images are left out.
+        records: whose detections must be as they were written.
+
+    Raises:
+        UsageError: if they are not.
+    """
+    found = folder.detections(*key, records)
     return {ids[number]: detections for number, detections in found.items() if number in ids}
 
 
@@ -190,6 +205,10 @@ def _nan_if_none(value: float | None) -> float:
 
 
 def _evaluate(
-    truth: RunTruth, folder: RunFolder, ids: Mapping[tuple[str, str], Ids], key: tuple[str, str]
+    truth: RunTruth,
+    folder: RunFolder,
+    ids: Mapping[tuple[str, str], Ids],
+    records: Mapping[tuple[str, str], Sequence[Record]],
+    key: tuple[str, str],
 ) -> dict[str, float]:
-    return truth.qualities(detections_by_id(folder, key, ids[key]))
+    return truth.qualities(detections_by_id(folder, key, ids[key], records[key]))

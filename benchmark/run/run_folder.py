@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -144,15 +144,28 @@ class RunFolder:
         records = (line for line in self._record_lines() if isinstance(line, Record))
         return list({record.key: record for record in records}.values())
 
-    def detections(self, codec: str, rate_point: str) -> dict[int, list[Detection]]:
+    def detections(
+        self, codec: str, rate_point: str, records: Iterable[Record] = ()
+    ) -> dict[int, list[Detection]]:
         """Return the detections of a rate point, by the image's number in this folder.
 
+        Args:
+            codec, rate_point: which.
+            records: of the rate point; the detections must be those that they speak of.
+
         Raises:
-            UsageError: if an entry of the file is no detection.
+            UsageError: if an entry of the file is no detection, or not as it was written.
         """
         file = self._detections_file(codec, rate_point)
         found: dict[int, list[Detection]] = {}
-        for number, entries in _detection_entries(file).items():
+        whole = _detection_entries(file)
+        for record in records:
+            if _entries_of(record, whole.get(record.image_id, [])) is None:
+                raise UsageError(
+                    f"{file} does not hold what was found in {record.image} as it was written: "
+                    "run again, it is made anew"
+                )
+        for number, entries in whole.items():
             try:
                 found[number] = [Detection.from_coco(entry) for entry in entries]
             except (KeyError, TypeError, ValueError, AttributeError) as error:
