@@ -72,25 +72,27 @@ def initialize(network: NCN, images: Tensor) -> None:
 
 
 @torch.no_grad()
-def scale_latent(network: NCN, gain: float) -> None:
-    """Multiply y by a gain, and let everything behind it undo that: another quantization step.
+def scale_latent(network: NCN, log_gain: Tensor) -> None:
+    """Multiply y by a gain, and let everything behind it undo that: other quantization steps.
 
     z and what the synthesis makes of an unquantized y stay as they are. The scales of y's
     distribution are multiplied where they are small against 1, and nearly so elsewhere.
 
     Args:
         network: its weights are changed.
-        gain: above 0; below 1 the rate falls.
+        log_gain: its natural logarithm, one for each channel of y; below 0 the rate falls.
     """
+    gain = log_gain.exp()
+    by_output = gain[:, None, None, None]
     kernel, bias = _parameters(network.analysis[-1])
-    kernel.mul_(gain)
+    kernel.mul_(by_output)
     bias.mul_(gain)
-    for behind in (network.hyper_encoder[0], network.synthesis[0]):
-        _parameters(behind)[0].div_(gain)
+    _parameters(network.hyper_encoder[0])[0].div_(gain[:, None, None])
+    _parameters(network.synthesis[0])[0].div_(by_output)
     kernel, bias = _parameters(network.hyper_decoder[-1])
-    kernel[: network.channels].mul_(gain)
+    kernel[: network.channels].mul_(by_output)
     bias[: network.channels].mul_(gain)
-    bias[network.channels :].sub_(math.log(gain))  # log(1 + exp(-raw)) = scale
+    bias[network.channels :].sub_(log_gain)  # log(1 + exp(-raw)) = scale
 
 
 @dataclass(frozen=True)

@@ -139,20 +139,27 @@ class NCN(nn.Module):
             upsampling(hidden, 3),
         )
 
-    def forward(self, images: Tensor, alpha: Tensor | None = None) -> Coded:
+    def forward(
+        self, images: Tensor, alpha: Tensor | None = None, log_gain: Tensor | None = None
+    ) -> Coded:
         """Codes and decodes images; rounds in evaluation mode, adds noise in training mode.
 
         Args:
             images: N x 3 x H x W, RGB in [0, 1].
             alpha: what `LSMnet` makes of the same images, N x C x H'/16 x W'/16 in [0, 1]; the
                 latent is masked with it.
+            log_gain: natural logarithms of C factors by which the channels of y are multiplied,
+                which everything behind undoes (`initialization.scale_latent`); None for none.
         """
         device = images.device.type
         latent = self.analysis(pad(images)).float()
         with torch.autocast(device, enabled=False):
             # in bfloat16, in which the transforms may be trained, likelihoods would be wrong
             hyper_latent = self.hyper_encoder(latent)
-            expected = self.latent_distribution(rounded(hyper_latent))
+            expected = self.latent_distribution(rounded(hyper_latent), log_gain)
+            if log_gain is not None:
+                gain = log_gain.exp()[:, None, None]
+                latent = latent * gain
             if alpha is not None:
                 latent = mask(latent, expected.mean, alpha.float())
             coded, hyper_coded = self.quantise(latent), self.quantise(hyper_latent)
@@ -161,12 +168,20 @@ class NCN(nn.Module):
             hyper_latent_bits = laplace_bits(hyper_coded, expected.mean, expected.scale)
             hyper_latent = hyper_coded
         height, width = images.shape[-2:]
-        decoded = self.synthesis(rounded(latent))[..., :height, :width].float()
+        quantised = rounded(latent)
+        if log_gain is not None:
+            quantised = quantised / gain
+        decoded = self.synthesis(quantised)[..., :height, :width].float()
         return Coded(decoded, coded, latent_bits, hyper_latent, hyper_latent_bits)
 
-    def latent_distribution(self, hyper_latent: Tensor) -> Distribution:
+    def latent_distribution(
+        self, hyper_latent: Tensor, log_gain: Tensor | None = None
+    ) -> Distribution:
         """The distributions of y-hat (N x C x 4h x 4w), from z-hat (N x C/2 x h x w)."""
         mean, raw_scale = self.hyper_decoder(hyper_latent).chunk(2, dim=1)
+        if log_gain is not None:
+            mean = mean * log_gain.exp()[:, None, None]
+            raw_scale = raw_scale - log_gain[:, None, None]
         return Distribution(mean, scale_of(raw_scale))
 
     def quantise(self, values: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,10 +66,11 @@ class Model(nn.Module):
         super().__init__()
         self.network = network
         self.lsmnet = lsmnet
+        self.log_gain = nn.Parameter(torch.zeros(network.channels))
 
     def coded(self, images: Tensor) -> Coded:
         """Code images as `NCN.forward`, masked where there is an LSMnet."""
-        return self.network(images, self.lsmnet(images) if self.lsmnet else None)
+        return self.network(images, self.lsmnet(images) if self.lsmnet else None, self.log_gain)
 
     @torch.inference_mode()
     def code(self, image: Image) -> tuple[Image, float]:
@@ -99,11 +101,12 @@ def build(dataset: Dataset, recipe: CodecRecipe, start: Path | None, mask: Path 
         lsmnet.to_alpha = parts.to_alpha
     model = Model(network, lsmnet)
     if recipe.latent_gain != 1:
-        scale_latent(network, recipe.latent_gain)
+        scale_latent(network, torch.full((recipe.channels,), math.log(recipe.latent_gain)))
     if parts.network is None:
         initialize(network, pad(batches(dataset, recipe, _FIRST_IMAGES)[0][0]))
     if recipe.trained == "ncn-lsm":
         network.requires_grad_(False)
+        model.log_gain.requires_grad_(False)
     return model
 
 

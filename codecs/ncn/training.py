@@ -18,11 +18,14 @@ from benchmark.training.plan import TrainingPlan, plan
 
 from .centered_adam import CenteredAdam
 from .distortion import Distortion, loss_weights, total
+from .initialization import scale_latent
 from .starting_point import CodecRecipe, Model, batches, build
 from .validation import Validate
 from .weights_file import IDENTITY, Description, Weights, save_weights
 
 _LARGEST_GRADIENT = 1.0
+_GAIN_RATE = 0.01
+"""Learning rate of the logarithms of the latent's gains, at its highest."""
 
 
 class _Training(nn.Module):
@@ -139,8 +142,13 @@ def _optimizers(model: Model, recipe: CodecRecipe) -> list[tuple[torch.optim.Opt
     transforms = (model.network.analysis, model.network.synthesis)
     behind_relu = [layer for part in transforms for layer in part[1:] if isinstance(layer, kinds)]
     centered = behind_relu if recipe.optimizer == "centered-adam" else []
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return [(CenteredAdam(trained, centered), recipe.learning_rate)]
+    gain = model.log_gain
+    trained = [p for p in model.parameters() if p.requires_grad and p is not gain]
+    optimizers: list[tuple[torch.optim.Optimizer, float]]
+    optimizers = [(CenteredAdam(trained, centered), recipe.learning_rate)]
+    if gain.requires_grad:
+        optimizers.append((torch.optim.Adam([gain]), _GAIN_RATE))
+    return optimizers
 
 
 def _weights(
@@ -163,6 +171,8 @@ def _weights(
         "validation": dict(trained.validation),
     }
     network = None if recipe.trained == "ncn-lsm" else model.network
+    if network:
+        scale_latent(network, model.log_gain)
     to_alpha = model.lsmnet.to_alpha if model.lsmnet else None
     description = Description(
         recipe.channels,

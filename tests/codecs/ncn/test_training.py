@@ -105,7 +105,7 @@ def lively_network() -> NCN:
 
 
 def test_training_lowers_the_loss(scenes: Dataset, tmp_path: Path) -> None:
-    recipe = replace(SHORT, iterations=100, learning_rate=3e-4, crop=None)
+    recipe = replace(SHORT, iterations=100, learning_rate=1e-4, crop=None)
     path = train_codec(scenes, tmp_path, recipe, hvs)
     losses = [line["loss"] for line in log_of(tmp_path)]
     assert len(losses) == 5
