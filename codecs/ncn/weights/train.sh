@@ -3,77 +3,56 @@
 #
 #     sh train.sh FOLDER
 #
-# The trainings lie below FOLDER; interrupted, the same command goes on. At its end it prints the
-# files to put here. One network learns pictures, then what the analysis network needs, at the
-# highest rate. From it two chains go down to lower rates, each lambda from its neighbour above with
-# coarser steps, one with LSMnet and one without, in equally many steps: what differs between them
-# is LSMnet.
+# The trainings lie below FOLDER; interrupted, the same command goes on. About five hours on two
+# cores. The first stage is only there to begin with a picture; after it everything is trained for
+# the analysis network's own losses, each lambda from its neighbour's network.
 mkdir -p "$1"
 cd "$1"
 export OMP_NUM_THREADS=1
 
-STEPS=300 # a lambda, in each chain
-RATES="0.3 1 3 8 20 50"
-
-train() { # name, codec, lambda, loss, steps, further options
-    name=$1 codec=$2 rate_weight=$3 loss=$4 steps=$5
+train() { # name, codec, lambda, steps, learning rate, further options
+    name=$1 codec=$2 rate_weight=$3 steps=$4 rate=$5
     shift 5
     [ -f "$name/weights.safetensors" ] || python -m benchmark train "$codec" --out "$name" \
-        --lambda "$rate_weight" --loss "$loss" --iterations "$steps" --learning-rate 0.0001 \
-        --channels 96 --hidden-channels 64 --batch 4 --crop 256x256 --threads 1 \
-        --validation-images 20 "$@"
+        --lambda "$rate_weight" --iterations "$steps" --learning-rate "$rate" --threads 1 "$@"
 }
 
-gain() { # lambda: how much coarser its steps are than those of the lambda above
-    case $1 in 0.3) echo 1 ;; 1) echo 0.55 ;; *) echo 0.6 ;; esac
+mask() { # lambda, NCN
+    train "lsm$1" ncn-lsm "$1" 400 0.002 --start "$2/weights.safetensors"
+    train "efficientnet$1" ncn-lsm-efficientnet "$1" 400 0.002 --start "$2/weights.safetensors"
 }
 
-down() { # name, codec, lambda, what it goes on from, further options
-    name=$1 codec=$2 rate_weight=$3 above=$4
-    shift 4
-    train "$name" "$codec" "$rate_weight" task:1,feature:1,hvs:0.001 $STEPS \
-        --start "$above/weights.safetensors" --latent-gain "$(gain "$rate_weight")" "$@"
+together() { # name, lambda, steps, NCN and LSMnet
+    train "$1" ncn-lsm-ft "$2" "$3" 0.0003 --start "$4/weights.safetensors" \
+        --mask "$5/weights.safetensors"
 }
 
-without_mask() {
-    above=top
-    for rate_weight in $RATES; do
-        down "ncn$rate_weight" ncn "$rate_weight" "$above"
-        above=ncn$rate_weight
-    done
+further() { # lambda: goes on with what was trained early
+    train "ncn$1" ncn "$1" 800 0.0003 --start "early$1/weights.safetensors"
+    mask "$1" "ncn$1"
+    train "early-lsm$1" ncn-lsm "$1" 400 0.002 --start "early$1/weights.safetensors"
+    together "early-ft$1" "$1" 800 "early$1" "early-lsm$1"
+    together "ft$1" "$1" 1000 "early-ft$1" "early-ft$1"
 }
 
-with_mask() {
-    above=top mask=mask
-    for rate_weight in $RATES; do
-        down "ft$rate_weight" ncn-lsm-ft "$rate_weight" "$above" --mask "$mask/weights.safetensors"
-        above=ft$rate_weight mask=ft$rate_weight
-    done
-}
+train picture ncn 500 1500 0.001 --loss hvs
+train first ncn 2 1300 0.0005 --start picture/weights.safetensors
 
-mask() { # name, codec, lambda, NCN
-    train "$1" "$2" "$3" task 150 --start "$4/weights.safetensors" --learning-rate 0.003 \
-        --validation-images 0
-}
-
-masks() { # codec, name
-    for rate_weight in $RATES; do
-        mask "$2$rate_weight" "$1" "$rate_weight" "ncn$rate_weight"
-    done
-}
-
-train picture ncn 30 hvs 1500 --optimizer adam
-train top ncn 0.3 task:1,feature:1,hvs:0.002 1000 --start picture/weights.safetensors
-mask mask ncn-lsm 1 top
-
-without_mask &
-with_mask
+train early0.5 ncn 0.5 5000 0.0008 --start first/weights.safetensors &
+train second ncn 2 5000 0.0005 --start first/weights.safetensors
 wait
-masks ncn-lsm lsm &
-masks ncn-lsm-efficientnet efficientnet
+train early8 ncn 8 1200 0.0004 --start second/weights.safetensors &
+train early4 ncn 4 1000 0.0004 --start second/weights.safetensors
+train early2 ncn 2 900 0.0004 --start early4/weights.safetensors
+wait
+for rate_weight in 0.5 2 4; do further "$rate_weight"; done &
+further 8
+train ncn24 ncn 24 1000 0.0004 --start ncn8/weights.safetensors
+mask 24 ncn24
+together ft24 24 1200 ncn24 lsm24
 wait
 
-for rate_weight in $RATES; do
+for rate_weight in 0.5 2 4 8 24; do
     for codec in ncn lsm ft efficientnet; do
         echo "$codec$rate_weight/weights.safetensors"
     done
