@@ -19,7 +19,9 @@ class CenteredAdam(torch.optim.Adam):
     applied to the update, since Adam's division would bring the mean back.
     """
 
-    def __init__(self, parameters: Iterable[Tensor], centered: Sequence[nn.Module]) -> None:
+    def __init__(
+        self, parameters: Iterable[Tensor], centered: Sequence[nn.Conv2d | nn.ConvTranspose2d]
+    ) -> None:
         """As `torch.optim.Adam`.
 
         Args:
