@@ -253,7 +253,8 @@ def open_run(path: str | Path, *, anchor: str = "vtm", ap: str | None = None) ->
         ap: whose average precision of masks is shown, coco or cityscapes; None for the run's own.
 
     Raises:
-        UsageError: if there is no finished run, or this AP cannot be computed for it.
+        UsageError: if there is no finished run, its detections are not as they were written, or
+            this AP cannot be computed for it.
     """
     folder = RunFolder(Path(path))
     before = read_summary(folder)
@@ -267,12 +268,12 @@ def open_run(path: str | Path, *, anchor: str = "vtm", ap: str | None = None) ->
         pictures = [its for its in opened.dataset.pictures if its.name in known]
         pictures = pictures[: int(before["images"].iloc[0])]
         opened.check([picture.name for picture in pictures])
-        tables = evaluate(opened, pictures, open_runner("local", None), anchor, ap or own)
     except UsageError as error:
         if other:
             raise
         _log.warning("without bootstrap intervals: %s", error)
-        tables = stored_tables(opened)
+        return Run(opened, stored_tables(opened), anchor, ap=None)
+    tables = evaluate(opened, pictures, open_runner("local", None), anchor, ap or own)
     return Run(opened, tables, anchor, ap=other)
 
 

@@ -71,6 +71,7 @@ def test_a_picture_that_no_longer_comes_out_the_same_is_named_and_not_shown(fini
     shutil.copytree(finished_run.path, run)
     lines = [json.loads(line) for line in (run / "records.jsonl").read_text().splitlines()]
     for line in lines:
+        del line["check"]  # a line without one is taken as it is
         if line["codec"] == "jpeg":
             line["decoded_sha256"] = "0" * 64
     (run / "records.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))

@@ -41,7 +41,7 @@ def test_it_codes_images_before_the_first_step(images: Tensor) -> None:
     others = images[2:]
     coded = network(others)
     variance = float(others.var((0, 2, 3)).mean())
-    assert mean_squared_error(network, others) < 0.05 * variance
+    assert mean_squared_error(network, others) < 0.15 * variance
     assert float(coded.bits_per_pixel) < 1
     # what blocks of 16 x 16 keep of as many principal components grows with their number
     assert mean_squared_error(initialized(images[:2], 96), others) < mean_squared_error(

@@ -109,7 +109,7 @@ def test_training_lowers_the_loss(scenes: Dataset, tmp_path: Path) -> None:
     path = train_codec(scenes, tmp_path, recipe, hvs)
     losses = [line["loss"] for line in log_of(tmp_path)]
     assert len(losses) == 5
-    assert losses[-1] < 0.97 * losses[0]
+    assert losses[-1] < 0.99 * losses[0]
     description = load_weights(path).description
     assert description.rate_weight == 100
     assert description.training["recipe"]["iterations"] == 100
