@@ -413,7 +413,10 @@ def test_a_full_disk_loses_nothing_and_is_said(tmp_path):
 def test_ctrl_c_keeps_finished_work(tmp_path):
     command = [sys.executable, "-m", "benchmark", *SMALL, "--analysis", "none"]
     command[command.index("2")] = "40"
+    # what a shell starts in the background ignores Ctrl-C, and what it starts does so too
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
     records = tmp_path / "out/records.jsonl"
     while not (records.exists() and records.read_text().count("\n") > 3):
         time.sleep(0.05)
