@@ -187,7 +187,9 @@ def add_train(
         metavar="FILE",
         help="weights.safetensors of a training on the same classes (default: from nothing)",
     )
-    analysis.add_argument("--learning-rate", type=_rate, default=2e-3, help="at its highest (2e-3)")
+    analysis.add_argument(
+        "--learning-rate", type=_above_zero, default=2e-3, help="at its highest (2e-3)"
+    )
     analysis.add_argument("--batch", type=_positive, default=4, help="images a step (4)")
     analysis.add_argument("--seed", type=int, default=0)
     analysis.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="(cpu)")
@@ -254,7 +256,7 @@ def codec_options(given: Sequence[str]) -> dict[str, dict[str, str]]:
     return options
 
 
-def _rate(text: str) -> float:
+def _above_zero(text: str) -> float:
     try:
         value = float(text)
     except ValueError:

@@ -62,9 +62,8 @@ def rate_point_table(
     table = pd.DataFrame(rows, columns=[*_FIRST, *_further()])
     if truth is not None and rows:
         ids = {picture.name: picture.id for picture in pictures}
-        own = {key: _ids(records, ids) for key, records in whole.items()}
-        found = all_results(runner, _evaluate, list(own), "average precision",
-                            (truth, run.folder, own, whole))  # fmt: skip
+        found = all_results(runner, _evaluate, list(whole), "average precision",
+                            (truth, run.folder, ids, whole))  # fmt: skip
         for name, values in pd.DataFrame(found, index=table.index).items():
             table[name] = values
     table["ap"] = truth.ap if truth else None
@@ -207,8 +206,9 @@ def _nan_if_none(value: float | None) -> float:
 def _evaluate(
     truth: RunTruth,
     folder: RunFolder,
-    ids: Mapping[tuple[str, str], Ids],
+    ids: Mapping[str, int],
     records: Mapping[tuple[str, str], Sequence[Record]],
     key: tuple[str, str],
 ) -> dict[str, float]:
-    return truth.qualities(detections_by_id(folder, key, ids[key], records[key]))
+    own = _ids(records[key], ids)
+    return truth.qualities(detections_by_id(folder, key, own, records[key]))

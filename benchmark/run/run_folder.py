@@ -160,11 +160,13 @@ class RunFolder:
         found: dict[int, list[Detection]] = {}
         whole = _detection_entries(file)
         for record in records:
-            if _entries_of(record, whole.get(record.image_id, [])) is None:
+            entries = _entries_of(record, whole.get(record.image_id, []))
+            if entries is None:
                 raise UsageError(
                     f"{file} does not hold what was found in {record.image} as it was written: "
                     "run again, it is made anew"
                 )
+            whole[record.image_id] = list(entries)
         for number, entries in whole.items():
             try:
                 found[number] = [Detection.from_coco(entry) for entry in entries]

@@ -41,7 +41,8 @@ class CodecRecipe(Schedule):
         hidden_channels: those of the transforms inside; 0: as many as the latent has.
         backbone: of LSMnet (`open_backbone`); empty for the NCN alone.
         crop: height and width of the parts of images that are trained on; None takes them whole.
-        optimizer: ``adam`` or ``centered-adam`` (`CenteredAdam`, for the kernels behind a ReLU).
+        optimizer: ``adam``, or ``centered-adam``: `CenteredAdam` for the kernels behind a ReLU, and
+            a gain of its own for each channel of y, which is learned faster than all else.
         latent_gain: the latent of the network that is started from is multiplied by it
             (`scale_latent`).
     """
@@ -106,7 +107,8 @@ def build(dataset: Dataset, recipe: CodecRecipe, start: Path | None, mask: Path 
         initialize(network, pad(batches(dataset, recipe, _FIRST_IMAGES)[0][0]))
     if recipe.trained == "ncn-lsm":
         network.requires_grad_(False)
-        model.log_gain.requires_grad_(False)
+    learns_gain = recipe.trained != "ncn-lsm" and recipe.optimizer == "centered-adam"
+    model.log_gain.requires_grad_(learns_gain)
     return model
 
 

@@ -97,8 +97,8 @@ def add_options(parser: argparse.ArgumentParser, trained: str, backbone: str) ->
         "--optimizer",
         choices=("centered-adam", "adam"),
         default="centered-adam",
-        help="centered-adam: the updates of a kernel behind a ReLU sum to zero, which bears "
-        "higher learning rates; adam: as it is (centered-adam)",
+        help="centered-adam: the updates of a kernel behind a ReLU sum to zero, and each channel "
+        "of the latent has a gain that is learned faster; adam: neither (centered-adam)",
     )
     parser.add_argument(
         "--latent-gain",

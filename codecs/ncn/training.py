@@ -137,7 +137,7 @@ def _hash(path: Path | None) -> str:
 
 
 def _optimizers(model: Model, recipe: CodecRecipe) -> list[tuple[torch.optim.Optimizer, float]]:
-    """Adam, perhaps centered for the kernels behind a ReLU."""
+    """Adam, perhaps centered for the kernels behind a ReLU, and one for the gains if learned."""
     kinds = (nn.Conv2d, nn.ConvTranspose2d)
     transforms = (model.network.analysis, model.network.synthesis)
     behind_relu = [layer for part in transforms for layer in part[1:] if isinstance(layer, kinds)]

@@ -35,3 +35,17 @@ def test_a_constant_input_gives_the_same_output_until_the_bias_moves(layer: nn.M
     assert (layer.weight - kernel).abs().max() > 1e-4
     assert (bias() - offset).abs().min() > 0.005
     assert torch.allclose(unseen, torch.full((3,), -0.03))
+
+
+def test_steps_go_downhill_where_gradients_are_unequally_noisy() -> None:
+    layer = nn.Conv2d(2, 1, 1)
+    before = layer.weight.detach().flatten().clone()
+    optimizer = CenteredAdam([layer.weight], [layer])
+    for number in range(200):
+        # the second is steeper, and so noisy that Adam alone would move it less than the first
+        gradient = torch.tensor([1.0, 2.0 + 10 * (-1) ** number])
+        layer.weight.grad = gradient.reshape(1, 2, 1, 1)
+        optimizer.step()
+    first, second = layer.weight.detach().flatten() - before
+    assert float(second) < 0
+    assert float(first) == pytest.approx(-float(second), rel=1e-3)

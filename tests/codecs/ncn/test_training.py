@@ -105,11 +105,11 @@ def lively_network() -> NCN:
 
 
 def test_training_lowers_the_loss(scenes: Dataset, tmp_path: Path) -> None:
-    recipe = replace(SHORT, iterations=100, learning_rate=1e-4, crop=None)
+    recipe = replace(SHORT, iterations=100, learning_rate=3e-4, crop=None)
     path = train_codec(scenes, tmp_path, recipe, hvs)
     losses = [line["loss"] for line in log_of(tmp_path)]
     assert len(losses) == 5
-    assert losses[-1] < 0.99 * losses[0]
+    assert losses[-1] < 0.96 * losses[0]
     description = load_weights(path).description
     assert description.rate_weight == 100
     assert description.training["recipe"]["iterations"] == 100
