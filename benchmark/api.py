@@ -166,7 +166,9 @@ def run(
         rates: names of rate points, ``qp32`` or ``vtm:qp32``; none for each codec's own.
         options: of codecs, by the codec's name.
         analysis: the analysis network, ``NAME`` or ``NAME:WHERE``; None for none.
-        ap: whose average precision of masks is computed, ``coco`` or ``cityscapes``.
+        ap: how the average precision of masks is computed: ``coco`` or ``cityscapes``;
+            ``detections`` as COCO does, the truth being what the analysis network finds in the
+            uncompressed images, with or without annotations.
         device: of the analysis network, ``cpu`` or ``cuda``; None for CUDA where there is a device.
         bitstreams: another run folder, whose bitstreams of the same codecs are taken.
         job_limit_s: seconds after which coding and judging an image at a rate point is given up;
@@ -250,7 +252,7 @@ def open_run(path: str | Path, *, anchor: str = "vtm", ap: str | None = None) ->
     Args:
         path: the run folder.
         anchor: codec that the others are compared to.
-        ap: whose average precision of masks is shown, coco or cityscapes; None for the run's own.
+        ap: how the average precision of masks is computed, as for `run`; None for the run's own.
 
     Raises:
         UsageError: if there is no finished run, its detections are not as they were written, or
@@ -285,7 +287,7 @@ def report(
     Args:
         path: the run folder.
         anchor: codec that the others are compared to.
-        ap: whose average precision of masks is shown, coco or cityscapes; None for the run's own.
+        ap: how the average precision of masks is computed, as for `run`; None for the run's own.
         external: curves from elsewhere, NAME=FILE, that are drawn with the run's own.
 
     Raises:

@@ -19,6 +19,7 @@ from benchmark.cli_options import (
     add_run,
     add_train,
     asked,
+    asked_ap,
     codec_options,
 )
 from benchmark.errors import CodecUnavailable, UsageError
@@ -214,7 +215,7 @@ def _report(options: argparse.Namespace) -> int:
 
     with plugins_aside():
         run = benchmark.report(
-            options.run, anchor=options.anchor, ap=options.ap, external=options.external
+            options.run, anchor=options.anchor, ap=asked_ap(options), external=options.external
         )
     _print_tables(run)
     return 0

@@ -80,6 +80,7 @@ def add_run(run: argparse.ArgumentParser) -> None:
         choices=_AP_KINDS,
         help="average precision as COCO (default) or as the Cityscapes scripts compute it",
     )
+    _add_truth(run, "annotations")
     run.add_argument(
         "--device",
         choices=("cpu", "cuda"),
@@ -115,6 +116,7 @@ def add_report(report: argparse.ArgumentParser) -> None:
         help="average precision as COCO or as the Cityscapes scripts compute it, from the run's "
         "detections; default: the run's own",
     )
+    _add_truth(report, "the run's own")
     report.add_argument("--anchor", default="vtm", help="codec that others are compared to (vtm)")
     _add_external(report)
 
@@ -131,6 +133,34 @@ def add_figures(figures: argparse.ArgumentParser) -> None:
     )
     figures.add_argument("--anchor", default="vtm", help="codec that others are compared to (vtm)")
     _add_external(figures)
+
+
+def _add_truth(command: argparse.ArgumentParser, default: str) -> None:
+    command.add_argument(
+        "--truth",
+        choices=("annotations", "detections"),
+        help="what counts as an object: the data set's annotations, or what the analysis network "
+        f"finds in the uncompressed images, for images without annotations too ({default})",
+    )
+
+
+def asked_ap(options: argparse.Namespace, default: str | None = None) -> str | None:
+    """The kind of AP that ``--ap`` and ``--truth`` ask for; the default where neither does.
+
+    Raises:
+        UsageError: if they do not go together.
+    """
+    from benchmark.metrics.ground_truth import DETECTED
+
+    ap: str | None = options.ap or default
+    if options.truth != "detections":
+        return ap or ("coco" if options.truth else None)
+    if options.ap == "cityscapes":
+        raise UsageError(
+            "--truth detections has COCO's AP only: Cityscapes' needs the void regions of "
+            "annotations; leave --ap cityscapes out"
+        )
+    return DETECTED
 
 
 def _add_external(command: argparse.ArgumentParser) -> None:
@@ -234,7 +264,7 @@ def asked(options: argparse.Namespace) -> dict[str, Any]:
         "rates": rates,
         "options": by_codec,
         "analysis": None if options.analysis == "none" else options.analysis,
-        "ap": options.ap or (preset.ap if preset else "coco"),
+        "ap": asked_ap(options, preset.ap if preset else "coco"),
         "device": options.device,
         "bitstreams": options.bitstreams,
         "job_limit_s": options.job_limit,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import cached_property
 
 import msgspec
 
 from benchmark.datasets import open_dataset
-from benchmark.datasets.dataset import Dataset, Picture, fingerprint
+from benchmark.datasets.dataset import Category, Dataset, Picture, fingerprint
 from benchmark.errors import UsageError
 from benchmark.run.manifest import Manifest
 from benchmark.run.record import Record
@@ -47,6 +47,12 @@ class OpenedRun:
         """
         return self._given or open_dataset(self.manifest.dataset.spec)
 
+    @property
+    def categories(self) -> Sequence[Category]:
+        """The classes of the detections: the data set's, or the network's where it has none."""
+        own = self.manifest.analysis.categories
+        return self.dataset.categories or [Category(id_, name) for name, id_ in own.items()]
+
     @cached_property
     def pictures(self) -> dict[str, Picture]:
         """The run's images by name, as the data set has them."""
@@ -74,7 +80,7 @@ class OpenedRun:
             self._checked.add(name)
 
     def write_ap(self, ap: str) -> None:
-        """Note in the manifest whose average precision the tables hold, coco or cityscapes."""
+        """Note in the manifest whose average precision the tables hold (`AP_NAMES`)."""
         self.manifest = msgspec.structs.replace(self.manifest, ap=ap)
         self.folder.write_manifest(self.manifest)
 

@@ -11,6 +11,7 @@ from benchmark.datasets.dataset import Picture
 from benchmark.errors import UsageError
 from benchmark.evaluation.curves import MEASURED, PUBLISHED, curves
 from benchmark.evaluation.deltas import delta_rates
+from benchmark.evaluation.detected_truth import REMARK, DetectedTruth
 from benchmark.evaluation.intervals import bootstrapped, with_intervals
 from benchmark.evaluation.opened_run import OpenedRun
 from benchmark.evaluation.published_run import published_anchor, published_folder
@@ -20,7 +21,7 @@ from benchmark.evaluation.rate_points import (
     notes_on,
     rate_point_table,
 )
-from benchmark.metrics.ground_truth import RunTruth
+from benchmark.metrics.ground_truth import DETECTED, RunTruth
 from benchmark.run.run_folder import RunFolder
 from benchmark.runner import Runner
 
@@ -64,13 +65,14 @@ def evaluate(
         pictures: the images, as the data set has them.
         runner: where to work.
         anchor: the codec that others are compared to first of all.
-        ap: how the average precision of masks is computed, coco or cityscapes; None without an
-            analysis network.
+        ap: how the average precision of masks is computed (`AP_NAMES`); None without an analysis
+            network.
 
     Raises:
         UsageError: if this AP has no meaning on the data set.
     """
-    truth = RunTruth(run.dataset, pictures, ap) if ap else None
+    dataset = DetectedTruth(run) if ap == DETECTED else run.dataset
+    truth = RunTruth(dataset, pictures, ap) if ap else None
     runs = {MEASURED: run}
     summary = rate_point_table(run, pictures, truth, runner).assign(source=MEASURED)
     lacks_anchor = not summary.empty and anchor not in set(summary["codec"])
@@ -82,7 +84,8 @@ def evaluate(
     resampled = bootstrapped(summary, runs, pictures, truth, runner)
     summary = with_intervals(summary, resampled)
     names = {picture.name for picture in pictures}
-    notes = notes_on([record for record in run.records if record.image in names])
+    notes = [REMARK] if ap == DETECTED else []
+    notes += notes_on([record for record in run.records if record.image in names])
     return Tables(
         summary, delta_rates(summary, list(curves(summary)), resampled), _commands(summary, runs),
         notes, incomplete_points(run.manifest, run.records, names),

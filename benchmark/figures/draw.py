@@ -138,7 +138,7 @@ class _PictureFigures:
         height, width = image.shape[:2]
         corners = choose_crops((height, width), instances, found[0])
         shown.insert(0, Shown("original", image, found[0]))
-        figure = draw_comparison(shown, self._pictures.dataset.categories, corners)
+        figure = draw_comparison(shown, self._pictures.run.categories, corners)
         yield f"comparison-{self._image}", figure
 
     def _compared(self) -> list[Record]:
@@ -196,7 +196,7 @@ class _PictureFigures:
         image = self._pictures.original(self._image)
         before = Shown("uncompressed", image, self._pictures.detections(originals[0]))
         explanation = next(iter(self._explanations(name, [rate]).values()))
-        categories = self._pictures.dataset.categories
+        categories = self._pictures.run.categories
         figure = draw_masking(before, decoded, explanation, categories)
         yield f"masking-{name}-{self._image}", figure
 

@@ -8,15 +8,23 @@ from typing import Any
 
 from benchmark.analysis.analysis_network import Detection
 from benchmark.datasets.dataset import Dataset, Picture
+from benchmark.errors import UsageError
 from benchmark.metrics.average_precision import AveragePrecision, GroundTruth
 from benchmark.metrics.qualities import QUALITIES, Needs
 
-AP_NAMES = {"coco": "COCO", "cityscapes": "Cityscapes"}
+DETECTED = "detections"
+"""The kind of AP whose truth is what is found in the uncompressed images: COCO's otherwise."""
+
+AP_NAMES = {
+    "coco": "COCO",
+    "cityscapes": "Cityscapes",
+    DETECTED: "COCO, against detections",
+}
 """The kinds of average precision of masks, and whose they are."""
 
 
 def check_ap(ap: str, dataset: Dataset) -> None:
-    """Raise a `UsageError` if a kind of AP, coco or cityscapes, has no meaning on a data set."""
+    """Raise a `UsageError` if a kind of AP (`AP_NAMES`) has no meaning on a data set."""
     if ap == "cityscapes":
         from benchmark.metrics.cityscapes_ap import check_instance_ids
 
@@ -30,14 +38,19 @@ class RunTruth:
         """Read all instances.
 
         Args:
-            dataset: of the run.
+            dataset: of the run; for `DETECTED` with what was found as its instances.
             pictures: those of its images that are evaluated.
-            ap: how the average precision of masks is computed, coco or cityscapes.
+            ap: how the average precision of masks is computed, a key of `AP_NAMES`.
 
         Raises:
             UsageError: if this AP has no meaning on the data set.
         """
         check_ap(ap, dataset)
+        if not dataset.categories:
+            raise UsageError(
+                f"the data set {dataset.name} has no annotations to compare detections with: use "
+                "--truth detections"
+            )
         self.ap = ap
         self.class_names = [category.name for category in dataset.categories]
         self.coco = GroundTruth(dataset, pictures)

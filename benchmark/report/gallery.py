@@ -142,7 +142,7 @@ def _picture(pictures: RunPictures, record: Record) -> GalleryPicture | NotAvail
         image = pictures.decoded(record)
     except NotAvailable as error:
         return error
-    names = {category.id: category.name for category in pictures.dataset.categories}
+    names = {category.id: category.name for category in pictures.run.categories}
     return GalleryPicture(
         image=record.image,
         codec=record.codec,

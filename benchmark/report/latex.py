@@ -125,4 +125,4 @@ def _name(name: object) -> str:
 
 
 def _ap_sentence(ap: str) -> str:
-    return f"wAP: weighted average precision as {escape(ap)} computes it."
+    return f"wAP: weighted average precision ({escape(ap)})."

@@ -44,7 +44,7 @@ def summary_text(summary: pd.DataFrame, incomplete: pd.DataFrame | None = None) 
         columns["incomplete"] = remark
     table = pd.DataFrame(columns).to_string(index=False)
     ap = ap_name(summary)
-    return f"{table}\nwAP and AP50: average precision as {ap} computes it." if ap else table
+    return f"{table}\nwAP and AP50: average precision ({ap})." if ap else table
 
 
 def delta_rates_text(deltas: pd.DataFrame, anchor: str) -> str:

@@ -18,7 +18,7 @@ from benchmark.codec import Codec, identity_of
 from benchmark.datasets import open_dataset
 from benchmark.datasets.dataset import Dataset, Picture, check_something_to_find, fingerprint
 from benchmark.errors import CodecUnavailable, UsageError
-from benchmark.metrics.ground_truth import check_ap
+from benchmark.metrics.ground_truth import DETECTED, check_ap
 from benchmark.metrics.qualities import IMAGE_QUALITIES, why_unavailable
 from benchmark.run.agreement import brought, check_agreement
 from benchmark.run.carry_out import OnProgress, RunOutcome, carry_out, waiting_jobs
@@ -54,7 +54,7 @@ class Experiment:
         codec_options: options by the codec's name.
         rates: names of rate points, ``qp32`` or ``vtm:qp32``; none for each codec's own.
         analysis: spec of the analysis network; None for none.
-        ap: whose average precision is computed, coco or cityscapes.
+        ap: whose average precision is computed (`benchmark.metrics.ground_truth.AP_NAMES`).
         device: of the analysis network, cpu or cuda; None for CUDA where there is a device.
         bitstreams: run folder that encodings are taken from.
         job_limit_s: seconds after which a job is given up; None for no limit.
@@ -143,8 +143,9 @@ def prepare(experiment: Experiment, out: Path, runner_spec: str, jobs: int | Non
     dataset = attempt(open_dataset, experiment.dataset)
     if dataset is not None:
         attempt(check_ap, experiment.ap, dataset)
-    analysis = experiment.analysis if dataset is None or dataset.categories else None
-    categories = dataset.categories if dataset is not None else None
+    judged = dataset is None or dataset.categories or experiment.ap == DETECTED
+    analysis = experiment.analysis if judged else None
+    categories = dataset.categories or None if dataset is not None else None
     network = attempt(open_analysis, analysis, categories=categories) if analysis else None
     device = attempt(choose_device, experiment.device) if analysis else "cpu"
     if problems:
@@ -153,7 +154,7 @@ def prepare(experiment: Experiment, out: Path, runner_spec: str, jobs: int | Non
     assert runner is not None and choices is not None and dataset is not None
     assert device is not None
     pictures = dataset.pictures[: experiment.limit]
-    if network:
+    if network and experiment.ap != DETECTED:
         check_something_to_find(dataset, pictures, experiment.dataset)
     ap = experiment.ap if analysis else None
     return Prepared(experiment, folder, runner, choices, dataset, pictures, network, device, ap)
@@ -207,7 +208,7 @@ def perform(
         if manifest != before:
             folder.write_manifest(manifest)
         number = len(manifest.invocations) - 1
-        categories = tuple(prepared.dataset.categories)
+        categories = tuple(prepared.network.categories) if prepared.network else ()
         waiting = [replace(job, invocation=number, categories=categories) for job in waiting]
         if prepared.experiment.bitstreams:
             other = RunFolder(prepared.experiment.bitstreams)
@@ -291,7 +292,9 @@ def _manifest(
     return Manifest(
         dataset=DatasetEntry(spec=prepared.experiment.dataset),
         analysis=AnalysisEntry(
-            spec=prepared.analysis, identity=network.identity() if network else {}
+            spec=prepared.analysis,
+            identity=network.identity() if network else {},
+            categories=_own_categories(prepared),
         ),
         ap=prepared.ap,
         invocations=[
@@ -316,6 +319,13 @@ def _manifest(
             )
         ],
     )
+
+
+def _own_categories(prepared: Prepared) -> dict[str, int]:
+    """The network's classes where the data set has none."""
+    if prepared.network is None or prepared.dataset.categories:
+        return {}
+    return {category.name: category.id for category in prepared.network.categories}
 
 
 def _continued(before: Manifest | None, now: Manifest, works: bool) -> Manifest:

@@ -70,10 +70,18 @@ class DatasetEntry(Entry, frozen=True, kw_only=True):
 
 
 class AnalysisEntry(Entry, frozen=True, kw_only=True):
-    """The analysis network; without one both are empty."""
+    """The analysis network; without one all is empty.
+
+    Attributes:
+        spec: what it was asked for with.
+        identity: all that changes its detections.
+        categories: the ids of the detections by the classes' names, where they are the network's
+            own because the data set has no classes.
+    """
 
     spec: str | None = None
     identity: dict[str, str] = msgspec.field(default_factory=dict)
+    categories: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class Manifest(Entry, frozen=True, kw_only=True):
@@ -82,7 +90,8 @@ class Manifest(Entry, frozen=True, kw_only=True):
     Attributes:
         format: `FORMAT`.
         dataset, analysis: the same for all invocations.
-        ap: whose average precision the tables hold, coco or cityscapes; None without a network.
+        ap: whose average precision the tables hold, a key of
+            `benchmark.metrics.ground_truth.AP_NAMES`; None without a network.
         invocations: in the order in which they came; a record holds the number of its own.
     """
 

@@ -24,8 +24,8 @@ from .validation import Validate
 from .weights_file import IDENTITY, Description, Weights, save_weights
 
 _LARGEST_GRADIENT = 1.0
-_GAIN_RATE = 0.01
-"""Learning rate of the logarithms of the latent's gains, at its highest."""
+_GAIN_FASTER = 20
+"""How much higher the learning rate of the logarithms of the latent's gains is than the others'."""
 
 
 class _Training(nn.Module):
@@ -147,7 +147,7 @@ def _optimizers(model: Model, recipe: CodecRecipe) -> list[tuple[torch.optim.Opt
     optimizers: list[tuple[torch.optim.Optimizer, float]]
     optimizers = [(CenteredAdam(trained, centered), recipe.learning_rate)]
     if gain.requires_grad:
-        optimizers.append((torch.optim.Adam([gain]), _GAIN_RATE))
+        optimizers.append((torch.optim.Adam([gain]), _GAIN_FASTER * recipe.learning_rate))
     return optimizers
 
 

@@ -6,6 +6,7 @@ from makers import make_manifest
 
 from benchmark.evaluation.deltas import delta_rates
 from benchmark.evaluation.tables import Tables
+from benchmark.metrics.ground_truth import AP_NAMES
 from benchmark.report.curve_plots import draw_curves, render
 from benchmark.report.html import html_report
 from benchmark.report.text import summary_text
@@ -37,15 +38,15 @@ def summary(ap):
     )
 
 
-@pytest.mark.parametrize(("ap", "name"), [("coco", "COCO"), ("cityscapes", "Cityscapes")])
+@pytest.mark.parametrize(("ap", "name"), AP_NAMES.items())
 def test_the_kind_of_ap_stands_in_table_curves_and_report(ap, name):
     table = summary(ap)
-    assert summary_text(table).endswith(f"wAP and AP50: average precision as {name} computes it.")
+    assert summary_text(table).endswith(f"wAP and AP50: average precision ({name}).")
     curves = draw_curves(table)
     assert curves.axes[0].get_ylabel() == f"wAP ({name}) / %"
     page = page_of(table, curves)
     assert f"<th>wAP ({name}) / %</th>" in page
-    assert f"average precision as {name} computes it" in page
+    assert f"average precision ({name})" in page
 
 
 def test_without_an_analysis_network_no_kind_of_ap_is_named():

@@ -101,7 +101,7 @@ def test_more_bits_and_no_compression_are_better(small_run):
 def test_the_tables_are_printed(small_run):
     texts = (
         "wAP/%",
-        "as COCO computes it",
+        "(COCO)",
         "uncompressed",
         "quality30",
         "wall time",
@@ -131,7 +131,7 @@ def test_a_finished_run_is_shown_with_cityscapes_ap_and_back(small_run, tmp_path
     shown = subprocess.run(
         [*report, "--ap", "cityscapes"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert "as Cityscapes computes it" in shown.stdout
+    assert "(Cityscapes)" in shown.stdout
     assert "wAP (Cityscapes)" in (tmp_path / "out/report.html").read_text()
     assert json.loads((tmp_path / "out/run.json").read_text())["ap"] == "cityscapes"
     after = pd.read_csv(tmp_path / "out/summary.csv")
@@ -146,7 +146,7 @@ def test_a_finished_run_is_shown_with_cityscapes_ap_and_back(small_run, tmp_path
     kept = [name for name in before if name[:3] != "wap" and name[:2] != "ap"]
     pd.testing.assert_frame_equal(before[kept], after[kept])
     again = subprocess.run(report, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert "as Cityscapes computes it" in again.stdout
+    assert "(Cityscapes)" in again.stdout
     subprocess.run([*report, "--ap", "coco"], cwd=tmp_path, capture_output=True, check=True)
     pd.testing.assert_frame_equal(before, pd.read_csv(tmp_path / "out/summary.csv"))
 
