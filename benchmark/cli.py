@@ -203,8 +203,7 @@ def _print_tables(run: Run) -> None:
     from benchmark.report.text import tables_text
 
     assert run.tables is not None
-    deltas = run.tables.against(run.anchor)
-    print(tables_text(run.summary, deltas, run.anchor, run.tables.incomplete))
+    print(tables_text(run.tables, run.anchor))
     for note in run.tables.notes:
         print(f"{note}.")
     print(f"\nCurves: {run.path}/curves.svg and .png, report: {run.path}/report.html")

@@ -9,31 +9,32 @@ import pandas as pd
 
 from benchmark.evaluation.curves import compared_qualities, curves, points
 from benchmark.metrics.bjontegaard_delta import METHODS, Point, delta_rate, delta_uncertainty
-from benchmark.metrics.bootstrap import Resampled, delta_intervals
 from benchmark.metrics.qualities import QUALITIES
+from benchmark.metrics.resampled_curves import ResampledCurves
 
 _WITHIN = "within the uncertainty"
 _MOST_UNDEFINED = 0.05
 """The part of the resamples without a delta, above which their interval says nothing."""
 
 _COLUMNS = ["codec", "anchor", "quality", "method", "bd_rate", "uncertainty", "low", "high"]
-_COLUMNS += ["overlap", "note"]
+_COLUMNS += ["overlap", "note", "p"]
 
 
 def delta_rates(
-    summary: pd.DataFrame, anchors: Sequence[str], resampled: Sequence[Resampled] = ()
+    summary: pd.DataFrame, anchors: Sequence[str], resampled: ResampledCurves | None = None
 ) -> pd.DataFrame:
     """Return the Bjontegaard delta rates of all codecs against each anchor.
 
     Columns: codec, anchor, quality (its column), method (akima, pchip, cubic), bd_rate (percent),
     uncertainty (percentage points: how far one rate point changes it, see `delta_uncertainty`),
     low and high (percent: the 95 % bootstrap interval over the images; of wAP and Akima's
-    interpolation only), overlap (0 to 1), note (what makes the number doubtful).
+    interpolation only), overlap (0 to 1), note (what makes the number doubtful), p (of the same
+    resamples: that of the hypothesis that both codecs need the same rate, two-sided).
 
     Args:
         summary: rate points, with the column ``source``.
         anchors: the codecs that the others are compared to.
-        resampled: the rate points in bootstrap resamples; none for no intervals.
+        resampled: the curves in bootstrap resamples; None for no intervals.
     """
     rows_of = curves(summary)
     rows = [
@@ -51,7 +52,7 @@ def delta_rates(
         for method in METHODS
     ]
     table = pd.DataFrame(rows, columns=_COLUMNS)
-    return _with_intervals(table, delta_intervals(resampled))
+    return _with_intervals(table, resampled.delta_intervals()) if resampled else table
 
 
 def is_within_uncertainty(delta: Mapping[Any, Any]) -> bool:
@@ -101,7 +102,8 @@ def _with_intervals(table: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
         at = (table["codec"] == row["codec"]) & (table["anchor"] == row["anchor"])
         at &= (table["quality"] == "wap") & (table["method"] == "akima") & table["bd_rate"].notna()
         if row["undefined"] <= _MOST_UNDEFINED:
-            table.loc[at, ["low", "high"]] = [row["bd_rate_low"], row["bd_rate_high"]]
+            found_here = [row["bd_rate_low"], row["bd_rate_high"], row["p"]]
+            table.loc[at, ["low", "high", "p"]] = found_here
         else:
             reason = f"no interval: no delta in {row['undefined']:.0%} of the resamples"
             table.loc[at, "note"] = [

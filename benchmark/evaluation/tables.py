@@ -13,6 +13,7 @@ from benchmark.evaluation.curves import MEASURED, PUBLISHED, curves
 from benchmark.evaluation.deltas import delta_rates
 from benchmark.evaluation.detected_truth import REMARK, DetectedTruth
 from benchmark.evaluation.intervals import bootstrapped, with_intervals
+from benchmark.evaluation.needed_rates import needed_rates
 from benchmark.evaluation.opened_run import OpenedRun
 from benchmark.evaluation.published_run import published_anchor, published_folder
 from benchmark.evaluation.rate_points import (
@@ -22,6 +23,8 @@ from benchmark.evaluation.rate_points import (
     rate_point_table,
 )
 from benchmark.metrics.ground_truth import DETECTED, RunTruth
+from benchmark.metrics.resampled_curves import ResampledCurves
+from benchmark.run.record import UNCOMPRESSED
 from benchmark.run.run_folder import RunFolder
 from benchmark.runner import Runner
 
@@ -40,6 +43,8 @@ class Tables:
         notes: what is to be said about the numbers, a sentence each.
         incomplete: the rate points that lack results of some images, which are in no other table
             (`incomplete_points`).
+        needed: what 99 % and 95 % of the uncompressed wAP take
+            (`benchmark.evaluation.needed_rates.needed_rates`).
     """
 
     summary: pd.DataFrame
@@ -47,6 +52,7 @@ class Tables:
     commands: Mapping[str, Sequence[str]]
     notes: Sequence[str] = field(default_factory=tuple)
     incomplete: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=INCOMPLETE))
+    needed: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def against(self, anchor: str) -> pd.DataFrame:
         """Return the deltas against one anchor."""
@@ -83,12 +89,15 @@ def evaluate(
             summary = pd.concat([summary, rows.assign(source=PUBLISHED)], ignore_index=True)
     resampled = bootstrapped(summary, runs, pictures, truth, runner)
     summary = with_intervals(summary, resampled)
+    resampled_curves = ResampledCurves(resampled)
+    original = next((its for its in resampled if its.codec == UNCOMPRESSED), None)
     names = {picture.name for picture in pictures}
     notes = [REMARK] if ap == DETECTED else []
     notes += notes_on([record for record in run.records if record.image in names])
     return Tables(
-        summary, delta_rates(summary, list(curves(summary)), resampled), _commands(summary, runs),
-        notes, incomplete_points(run.manifest, run.records, names),
+        summary, delta_rates(summary, list(curves(summary)), resampled_curves),
+        _commands(summary, runs), notes, incomplete_points(run.manifest, run.records, names),
+        needed_rates(summary, resampled_curves, original),
     )  # fmt: skip
 
 

@@ -103,6 +103,12 @@ class AkimaCurve:
         enough = len(rising) >= _FEWEST_POINTS["akima"]
         self._log_rate = interpolate(self._quality, log_rate, "akima") if enough else None
 
+    def log_rate(self, quality: float) -> float:
+        """The decimal logarithm of the rate at a quality; NaN beyond the curve."""
+        if self._log_rate is None or not self._quality[0] <= quality <= self._quality[-1]:
+            return math.nan
+        return float(self._log_rate(quality))
+
     def log_difference(self, anchor: AkimaCurve) -> float:
         """The mean of log10 of this curve's rate relative to the anchor's, at equal quality.
 

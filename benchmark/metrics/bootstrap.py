@@ -1,4 +1,4 @@
-"""Bootstrap intervals over images for average precisions and Bjontegaard delta rates.
+"""Bootstrap intervals over images for average precisions.
 
 The images of a resample are drawn with replacement, the same ones for all codecs, so that the
 differences between codecs are paired (Efron and Tibshirani, An Introduction to the Bootstrap,
@@ -8,7 +8,6 @@ count for each image, and its average precision is that of weighted detections.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +19,6 @@ from pycocotools import mask as coco_mask
 from pycocotools.cocoeval import Params
 
 from benchmark.metrics import coco_evaluation
-from benchmark.metrics.bjontegaard_delta import AkimaCurve, Point
 from benchmark.metrics.coco_evaluation import coco
 
 RESAMPLES = 1000
@@ -31,8 +29,6 @@ _AT_ONCE = 50
 _PARAMETERS = Params("segm")
 _RECALLS = _PARAMETERS.recThrs
 _IOUS = len(_PARAMETERS.iouThrs)
-
-_DELTA_COLUMNS = ["codec", "anchor", "bd_rate", "bd_rate_low", "bd_rate_high", "undefined"]
 
 Counts = NDArray[np.int64]
 """How often a resample holds each image, of shape images x resamples."""
@@ -170,55 +166,23 @@ def intervals(points: Sequence[Resampled]) -> pd.DataFrame:
             {
                 "codec": point.codec,
                 "rate_point": point.rate_point,
-                **_interval("bpp", point.bpp),
-                **_interval("wap", point.wap),
-                **_interval("ap50", point.ap50),
+                **interval("bpp", point.bpp),
+                **interval("wap", point.wap),
+                **interval("ap50", point.ap50),
             }
             for point in points
         ]
     )
 
 
-def delta_intervals(points: Sequence[Resampled]) -> pd.DataFrame:
-    """The 95 % percentile intervals of all codecs' Bjontegaard delta rates against one another.
-
-    The deltas are at equal wAP, with Akima's interpolation.
-
-    Columns: codec, anchor, bd_rate, bd_rate_low, bd_rate_high (percent), undefined (the part of
-    the resamples without a delta rate, 0 to 1; the interval is that of the others).
+def interval(name: str, values: NDArray[np.float64]) -> dict[str, float]:
+    """Return a value and its 95 % percentile interval as NAME, NAME_low and NAME_high.
 
     Args:
-        points: the rate points of all codecs, of the same resamples; a codec with one rate point
-            is left out.
+        name: of the value.
+        values: of the images themselves, and of all resamples; those without a value (NaN) are
+            left out.
     """
-    codecs: dict[str, list[Resampled]] = {}
-    for point in points:
-        codecs.setdefault(point.codec, []).append(point)
-    curves = {codec: _curves(its) for codec, its in codecs.items() if len(its) > 1}
-    rows = []
-    for first, second in itertools.combinations(curves, 2):
-        pairs = zip(curves[first], curves[second], strict=True)
-        difference = np.array([one.log_difference(other) for one, other in pairs], np.float64)
-        for codec, anchor, sign in ((first, second, 1), (second, first, -1)):
-            deltas = 100 * (10.0 ** (sign * difference) - 1)
-            rows.append(
-                {
-                    **{"codec": codec, "anchor": anchor, **_interval("bd_rate", deltas)},
-                    "undefined": float(np.isnan(deltas[1:]).mean()),
-                }
-            )
-    return pd.DataFrame(rows, columns=_DELTA_COLUMNS)
-
-
-def _curves(points: Sequence[Resampled]) -> list[AkimaCurve]:
-    """A codec's curve in each resample."""
-    bpp, wap = (
-        np.array([getattr(point, name) for point in points]).T.tolist() for name in ("bpp", "wap")
-    )
-    return [AkimaCurve(list(map(Point, *values))) for values in zip(bpp, wap, strict=True)]
-
-
-def _interval(name: str, values: NDArray[np.float64]) -> dict[str, float]:
     known = values[1:][~np.isnan(values[1:])]
     low, high = np.percentile(known, _INTERVAL) if known.size else (np.nan, np.nan)
     return {name: float(values[0]), f"{name}_low": float(low), f"{name}_high": float(high)}

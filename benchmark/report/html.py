@@ -23,6 +23,7 @@ from benchmark.evaluation.curves import (
     points,
 )
 from benchmark.evaluation.deltas import delta_text, is_within_uncertainty, remarks
+from benchmark.evaluation.needed_rates import point_deltas, shown_needed_rates
 from benchmark.evaluation.tables import Tables
 from benchmark.metrics.bjontegaard_delta import METHODS, relative_curve_difference
 from benchmark.metrics.qualities import QUALITIES, Quality
@@ -83,6 +84,8 @@ def html_report(
         anchor=anchor,
         deltas=by_anchor.get(anchor, []),
         incomplete=tables.incomplete.to_dict("records"),
+        needed=shown_needed_rates(tables.needed),
+        against=_against(tables.summary, anchor),
         gallery=gallery,
         curves=markupsafe.Markup(picture.decode().partition("?>")[2]),
         data={
@@ -107,6 +110,13 @@ def _described(quality: Quality, ap: str) -> dict[str, Any]:
         "title": quality.title(ap),
         "limits": quality.of_detections,
     }
+
+
+def _against(summary: pd.DataFrame, anchor: str) -> dict[tuple[str, str], float]:
+    """The rates of single points against the anchor's curve, in percent, by codec and point."""
+    table = point_deltas(summary, anchor)
+    keys = zip(table["codec"], table["rate_point"], strict=True)
+    return dict(zip(keys, table["percent"], strict=True))
 
 
 def _number(value: float, digits: int) -> str:

@@ -8,6 +8,8 @@ import pandas as pd
 
 from benchmark.evaluation.curves import ap_name, measured_qualities
 from benchmark.evaluation.deltas import delta_text, label_of, remarks
+from benchmark.evaluation.needed_rates import shown_needed_rates
+from benchmark.evaluation.tables import Tables
 from benchmark.metrics.qualities import QUALITIES
 
 _WIDTH = 100
@@ -77,14 +79,26 @@ def delta_rates_text(deltas: pd.DataFrame, anchor: str) -> str:
     return "\n".join(parts)
 
 
-def tables_text(
-    summary: pd.DataFrame,
-    deltas: pd.DataFrame,
-    anchor: str,
-    incomplete: pd.DataFrame | None = None,
-) -> str:
-    """Return both tables, and which curves are not of this run."""
-    parts = [summary_text(summary, incomplete), delta_rates_text(deltas, anchor)]
+def needed_rates_text(needed: pd.DataFrame) -> str:
+    """Return one row per codec: the rates for shares of the uncompressed wAP; "" without any."""
+    shown = shown_needed_rates(needed)
+    if shown.empty:
+        return ""
+    widths = {name: max(map(len, [name, *shown[name]])) for name in shown}
+    left = {name: f"{{:<{width}}}".format for name, width in widths.items()}
+    table = shown.to_string(index=False, justify="left", formatters=left)
+    lines = [line.rstrip() for line in table.splitlines()]
+    return "\n".join(["Bits per pixel for a share of the uncompressed wAP (95 % interval):", *lines])
+
+
+def tables_text(tables: Tables, anchor: str) -> str:
+    """Return all tables, and which curves are not of this run."""
+    summary = tables.summary
+    parts = [
+        summary_text(summary, tables.incomplete),
+        *filter(None, [needed_rates_text(tables.needed)]),
+        delta_rates_text(tables.against(anchor), anchor),
+    ]
     if published := sorted(set(summary.loc[summary["source"] == "published", "codec"])):
         parts[-1] += f"\n{', '.join(published)}: the published curve, not measured in this run."
     return "\n\n".join(parts)

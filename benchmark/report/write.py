@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from benchmark.evaluation.curves import MEASURED, ap_name, curves
+from benchmark.evaluation.needed_rates import point_deltas
 from benchmark.evaluation.opened_run import OpenedRun
 from benchmark.evaluation.tables import SUMMARY, Tables
 from benchmark.report.compressai_json import compressai_results
@@ -36,6 +37,9 @@ def write_report(
         listed = pd.concat([summary, lines], ignore_index=True)
     folder.write_file(SUMMARY, listed.to_csv(index=False).encode())
     folder.write_file("bd_rate.csv", deltas.to_csv(index=False).encode())
+    folder.write_file("needed_rates.csv", tables.needed.to_csv(index=False).encode())
+    of_points = point_deltas(summary, anchor)
+    folder.write_file("point_deltas.csv", of_points.to_csv(index=False).encode())
     table = delta_rate_table(deltas, anchor, ap_name(summary), tables.commands)
     folder.write_file("bd_rate.tex", in_utf8(table))
     several = summary[summary["codec"].isin(list(curves(summary)))]

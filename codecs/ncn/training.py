@@ -24,7 +24,7 @@ from .validation import Validate
 from .weights_file import IDENTITY, Description, Weights, save_weights
 
 _LARGEST_GRADIENT = 1.0
-_GAIN_FASTER = 20
+_GAIN_FASTER = 100
 """How much higher the learning rate of the logarithms of the latent's gains is than the others'."""
 
 

@@ -14,6 +14,7 @@ from benchmark.evaluation.published_run import published_folder
 from benchmark.evaluation.rate_points import rate_point_table
 from benchmark.metrics.bootstrap import Resampled
 from benchmark.metrics.ground_truth import RunTruth
+from benchmark.metrics.resampled_curves import ResampledCurves
 from benchmark.report.text import delta_rates_text
 from benchmark.runner import open_runner
 
@@ -51,7 +52,7 @@ def test_intervals_of_wap_and_of_its_delta_are_given(run, resampled):
     summary = with_intervals(run[0], resampled)
     assert (summary["wap_low"] < summary["wap"]).all()
     assert (summary["wap"] < summary["wap_high"]).all()
-    deltas = delta_rates(summary, ["webp"], resampled).set_index(["quality", "method"])
+    deltas = delta_rates(summary, ["webp"], ResampledCurves(resampled)).set_index(["quality", "method"])
     whole = deltas.loc[("wap", "akima")]
     assert whole["low"] < whole["bd_rate"] < whole["high"]
     assert deltas.drop(index=("wap", "akima"))[["low", "high"]].isna().all(axis=None)
@@ -91,7 +92,7 @@ def apart(codec, wap, share):
 def test_an_interval_of_too_few_resamples_is_not_shown_and_that_is_said(share, shown):
     summary = pd.concat([curve("a", [10, 20, 30]), curve("b", [12, 22, 33])])
     resampled = apart("a", [10, 20, 30], 0) + apart("b", [12, 22, 33], share)
-    deltas = delta_rates(summary, ["a"], resampled)
+    deltas = delta_rates(summary, ["a"], ResampledCurves(resampled))
     line = deltas[(deltas["quality"] == "wap") & (deltas["method"] == "akima")].iloc[0]
     assert math.isfinite(line["bd_rate"])
     assert math.isfinite(line["low"]) is math.isfinite(line["high"]) is shown

@@ -18,12 +18,12 @@ from benchmark.metrics.bootstrap import (
     PointDetections,
     Resampled,
     average_precisions,
-    delta_intervals,
     draw,
     intervals,
     match,
     resample,
 )
+from benchmark.metrics.resampled_curves import ResampledCurves
 
 CLASSES = (24, 26, 33)
 SIZE = (96, 128)
@@ -215,7 +215,7 @@ def test_codecs_are_paired():
     truth = drawn_truth()
     counts = draw(12, 50, seed=1)
     points = [resample(truth, point, counts) for point in curves(truth)]
-    table = delta_intervals(points).set_index(["codec", "anchor"])
+    table = ResampledCurves(points).delta_intervals().set_index(["codec", "anchor"])
     for codec, anchor, delta in (("second", "first", -50), ("first", "second", 100)):
         row = table.loc[(codec, anchor)]
         assert row[["bd_rate", "bd_rate_low", "bd_rate_high"]].tolist() == pytest.approx(
@@ -236,7 +236,7 @@ def test_a_delta_of_a_resample_is_the_delta_rate_of_its_curves():
         for n in range(40)
     ]
     percent = np.array([delta.percent for delta in deltas])
-    row = delta_intervals(points).set_index("codec").loc["b"]
+    row = ResampledCurves(points).delta_intervals().set_index("codec").loc["b"]
     assert 0 < row["undefined"] == np.isnan(percent[1:]).mean() < 0.9
     assert any("not monotone" in delta.note for delta in deltas)
     assert row["bd_rate"] == pytest.approx(percent[0], nan_ok=True)
@@ -258,7 +258,7 @@ def test_resamples_without_a_delta_rate_are_counted():
 
     points = [point("a", 1.0, 10, 10, 10), point("a", 2.0, 20, 20, 20)]
     points += [point("b", 1.0, 12, 30, 12), point("b", 2.0, 22, 40, 22)]
-    row = delta_intervals(points).set_index("codec").loc["b"]
+    row = ResampledCurves(points).delta_intervals().set_index("codec").loc["b"]
     assert row["undefined"] == 0.5
     curve_a, curve_b = [Point(1, 10), Point(2, 20)], [Point(1, 12), Point(2, 22)]
     expected = delta_rate(curve_b, curve_a).percent
@@ -290,7 +290,7 @@ def test_a_whole_validation_split_takes_less_than_two_minutes_on_one_core():
     started = time.process_time()
     resampled = [resample(truth, point, counts) for point in points()]
     drawn = time.process_time()
-    table = delta_intervals(resampled)
+    table = ResampledCurves(resampled).delta_intervals()
     done = time.process_time()
     print(f"{drawn - started:.1f} s for the rate points, {done - drawn:.1f} s for the deltas")
     assert len(table) == 8 * 7
