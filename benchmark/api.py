@@ -13,6 +13,7 @@ import pandas as pd
 
 from benchmark.codec import Codec
 from benchmark.errors import UsageError
+from benchmark.evaluation.clusters import RESAMPLED
 from benchmark.evaluation.external_curves import external_curves
 from benchmark.evaluation.opened_run import OpenedRun
 from benchmark.evaluation.tables import Tables, evaluate, read_summary, stored_tables
@@ -243,7 +244,9 @@ def plan(
     return plan_experiment(experiment, Path(out), runner, jobs, on_progress)
 
 
-def open_run(path: str | Path, *, anchor: str = "vtm", ap: str | None = None) -> Run:
+def open_run(
+    path: str | Path, *, anchor: str = "vtm", ap: str | None = None, resample: str = RESAMPLED[0]
+) -> Run:
     """Open a finished run and evaluate it; write nothing.
 
     Where the data set cannot be had as it was, the tables are those that the folder holds, and the
@@ -253,6 +256,7 @@ def open_run(path: str | Path, *, anchor: str = "vtm", ap: str | None = None) ->
         path: the run folder.
         anchor: codec that the others are compared to.
         ap: how the average precision of masks is computed, as for `run`; None for the run's own.
+        resample: what bootstrap intervals are over: image, city or sequence.
 
     Raises:
         UsageError: if there is no finished run, its detections are not as they were written, or
@@ -275,12 +279,17 @@ def open_run(path: str | Path, *, anchor: str = "vtm", ap: str | None = None) ->
             raise
         _log.warning("without bootstrap intervals: %s", error)
         return Run(opened, stored_tables(opened), anchor, ap=None)
-    tables = evaluate(opened, pictures, open_runner("local", None), anchor, ap or own)
+    tables = evaluate(opened, pictures, open_runner("local", None), anchor, ap or own, resample)
     return Run(opened, tables, anchor, ap=other)
 
 
 def report(
-    path: str | Path, *, anchor: str = "vtm", ap: str | None = None, external: Sequence[str] = ()
+    path: str | Path,
+    *,
+    anchor: str = "vtm",
+    ap: str | None = None,
+    external: Sequence[str] = (),
+    resample: str = RESAMPLED[0],
 ) -> Run:
     """Evaluate a run folder again, write its tables and its report again, and return the run.
 
@@ -288,6 +297,7 @@ def report(
         path: the run folder.
         anchor: codec that the others are compared to.
         ap: how the average precision of masks is computed, as for `run`; None for the run's own.
+        resample: what bootstrap intervals are over: image, city or sequence.
         external: curves from elsewhere, NAME=FILE, that are drawn with the run's own.
 
     Raises:
@@ -295,7 +305,7 @@ def report(
             file holds no curve.
     """
     external_curves(external, sorted(set(read_summary(RunFolder(Path(path)))["codec"])))
-    run = open_run(path, anchor=anchor, ap=ap)
+    run = open_run(path, anchor=anchor, ap=ap, resample=resample)
     run.report(external=external)
     return run
 

@@ -214,7 +214,11 @@ def _report(options: argparse.Namespace) -> int:
 
     with plugins_aside():
         run = benchmark.report(
-            options.run, anchor=options.anchor, ap=asked_ap(options), external=options.external
+            options.run,
+            anchor=options.anchor,
+            ap=asked_ap(options),
+            external=options.external,
+            resample=options.resample,
         )
     _print_tables(run)
     return 0

@@ -109,6 +109,8 @@ def add_run(run: argparse.ArgumentParser) -> None:
 
 
 def add_report(report: argparse.ArgumentParser) -> None:
+    from benchmark.evaluation.clusters import RESAMPLED
+
     report.add_argument("run", type=Path, metavar="RUN", help="run folder")
     report.add_argument(
         "--ap",
@@ -117,6 +119,13 @@ def add_report(report: argparse.ArgumentParser) -> None:
         "detections; default: the run's own",
     )
     _add_truth(report, "the run's own")
+    report.add_argument(
+        "--resample",
+        choices=RESAMPLED,
+        default=RESAMPLED[0],
+        help="what bootstrap intervals are over: images, or all images of a city or a sequence "
+        "together, by their names (image)",
+    )
     report.add_argument("--anchor", default="vtm", help="codec that others are compared to (vtm)")
     _add_external(report)
 

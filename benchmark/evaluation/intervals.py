@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from benchmark.datasets.dataset import Picture
+from benchmark.evaluation.clusters import RESAMPLED, clusters_of
 from benchmark.evaluation.opened_run import OpenedRun
 from benchmark.evaluation.rate_points import Ids, all_results, detections_by_id
 from benchmark.metrics.bootstrap import (
@@ -33,6 +34,7 @@ def bootstrapped(
     pictures: Sequence[Picture],
     truth: RunTruth | None,
     runner: Runner,
+    resampled: str = RESAMPLED[0],
 ) -> list[Resampled]:
     """Return the rate points of a table in 1,000 bootstrap resamples of its images.
 
@@ -45,6 +47,10 @@ def bootstrapped(
         pictures: the images, as the data set has them.
         truth: their ground truth.
         runner: where to work.
+        resampled: what is drawn with replacement (`benchmark.evaluation.clusters.RESAMPLED`).
+
+    Raises:
+        UsageError: if all images are of one cluster.
     """
     known = summary["wap"].notna().all()
     if truth is None or truth.ap == "cityscapes" or len(pictures) < 2 or not known:
@@ -61,11 +67,14 @@ def bootstrapped(
     keys = list(zip(summary["source"], summary["codec"], summary["rate_point"], strict=True))
     folders = {source: run.folder for source, run in runs.items()}
     annotations = truth.coco.annotations
+    by_id = sorted(pictures, key=lambda picture: picture.id)
+    clusters = clusters_of([picture.name for picture in by_id], resampled)
     constants = (
         annotations,
         folders,
         {key: numbers[key] for key in keys},
         {key: rates[key] for key in keys},
+        clusters,
     )
     return all_results(runner, _resample, keys, "bootstrap interval", constants)
 
@@ -91,6 +100,7 @@ def _resample(
     folders: Mapping[str, RunFolder],
     numbers: Mapping[_Key, Ids],
     rates: Mapping[_Key, Mapping[int, float]],
+    clusters: Sequence[str],
     key: _Key,
 ) -> Resampled:
     source, codec, rate_point = key
@@ -101,5 +111,5 @@ def _resample(
         ).items()
         for detection in detections
     ]
-    counts = draw(len(truth["images"]), RESAMPLES, seed=0)
+    counts = draw(clusters, RESAMPLES, seed=0)
     return resample(truth, PointDetections(codec, rate_point, found, rates[key]), counts)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from benchmark.datasets.dataset import Picture
 from benchmark.errors import UsageError
+from benchmark.evaluation.clusters import RESAMPLED
 from benchmark.evaluation.curves import MEASURED, PUBLISHED, curves
 from benchmark.evaluation.deltas import delta_rates
 from benchmark.evaluation.detected_truth import REMARK, DetectedTruth
@@ -22,6 +23,7 @@ from benchmark.evaluation.rate_points import (
     notes_on,
     rate_point_table,
 )
+from benchmark.evaluation.signature import signature
 from benchmark.metrics.ground_truth import DETECTED, RunTruth
 from benchmark.metrics.resampled_curves import ResampledCurves
 from benchmark.run.record import UNCOMPRESSED
@@ -45,6 +47,7 @@ class Tables:
             (`incomplete_points`).
         needed: what 99 % and 95 % of the uncompressed wAP take
             (`benchmark.evaluation.needed_rates.needed_rates`).
+        signature: what the numbers rest on, in one line (`benchmark.evaluation.signature`).
     """
 
     summary: pd.DataFrame
@@ -53,6 +56,7 @@ class Tables:
     notes: Sequence[str] = field(default_factory=tuple)
     incomplete: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=INCOMPLETE))
     needed: pd.DataFrame = field(default_factory=pd.DataFrame)
+    signature: str = ""
 
     def against(self, anchor: str) -> pd.DataFrame:
         """Return the deltas against one anchor."""
@@ -60,8 +64,9 @@ class Tables:
 
 
 def evaluate(
-    run: OpenedRun, pictures: Sequence[Picture], runner: Runner, anchor: str, ap: str | None
-) -> Tables:
+    run: OpenedRun, pictures: Sequence[Picture], runner: Runner, anchor: str, ap: str | None,
+    resample: str = RESAMPLED[0],
+) -> Tables:  # fmt: skip
     """Return the tables of a run over some of its images.
 
     Where the run has no curve of the anchor, the published run lends it if it can.
@@ -73,9 +78,10 @@ def evaluate(
         anchor: the codec that others are compared to first of all.
         ap: how the average precision of masks is computed (`AP_NAMES`); None without an analysis
             network.
+        resample: what bootstrap intervals are over (`benchmark.evaluation.clusters.RESAMPLED`).
 
     Raises:
-        UsageError: if this AP has no meaning on the data set.
+        UsageError: if this AP has no meaning on the data set, or all images are of one cluster.
     """
     dataset = DetectedTruth(run) if ap == DETECTED else run.dataset
     truth = RunTruth(dataset, pictures, ap) if ap else None
@@ -87,7 +93,7 @@ def evaluate(
         if not rows.empty:
             runs[PUBLISHED] = lent
             summary = pd.concat([summary, rows.assign(source=PUBLISHED)], ignore_index=True)
-    resampled = bootstrapped(summary, runs, pictures, truth, runner)
+    resampled = bootstrapped(summary, runs, pictures, truth, runner, resample)
     summary = with_intervals(summary, resampled)
     resampled_curves = ResampledCurves(resampled)
     original = next((its for its in resampled if its.codec == UNCOMPRESSED), None)
@@ -98,6 +104,7 @@ def evaluate(
         summary, delta_rates(summary, list(curves(summary)), resampled_curves),
         _commands(summary, runs), notes, incomplete_points(run.manifest, run.records, names),
         needed_rates(summary, resampled_curves, original),
+        signature(run, pictures, ap, resample),
     )  # fmt: skip
 
 

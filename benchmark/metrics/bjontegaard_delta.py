@@ -10,16 +10,26 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import fmean
 
 import bjontegaard
 import numpy as np
 from bjontegaard.interpolation import interpolate
 from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
 
-METHODS = ("akima", "pchip", "cubic")
-"""Ways to interpolate between rate points; the first is the default."""
+_INTERPOLATIONS = ("akima", "pchip", "cubic")
+_ISOTONIC = "isotonic"
 
-_FEWEST_POINTS = {"akima": 2, "pchip": 2, "cubic": 4}
+METHODS = (*_INTERPOLATIONS, _ISOTONIC)
+"""Ways to interpolate between rate points; the first is the default.
+
+``isotonic`` fits a curve that does not fall to all points (least squares) before PCHIP goes through
+it, where the others leave points out that bring no more quality. MPEG's scripts do so for wAP and
+the like, whose curves are noisy.
+"""
+
+_FEWEST_POINTS = {"akima": 2, "pchip": 2, "cubic": 4, _ISOTONIC: 2}
 _GOOD_OVERLAP = 0.75
 _SAMPLES = 500
 _NOISE = 1e-6
@@ -128,7 +138,8 @@ def delta_rate(codec: Sequence[Point], anchor: Sequence[Point], method: str = "a
     """The Bjontegaard delta rate of a codec against an anchor.
 
     Rate is interpolated as a function of quality, so quality must rise with the rate. A point
-    that costs more bits than another for no more quality is left out, and the note says so.
+    that costs more bits than another for no more quality is left out, or pooled with it where the
+    method is ``isotonic``, and the note says so.
 
     Args:
         codec: the codec's rate points, in any order.
@@ -138,9 +149,10 @@ def delta_rate(codec: Sequence[Point], anchor: Sequence[Point], method: str = "a
     notes = []
     curves = []
     for name, points in (("codec", codec), ("anchor", anchor)):
-        curve = _rising(points)
-        if left_out := len(points) - len(curve):
-            notes.append(f"{name} not monotone: {left_out} of {len(points)} points left out")
+        curve = _monotone(points, method)
+        if fewer := len(points) - len(curve):
+            what = "pooled with others" if method == _ISOTONIC else "left out"
+            notes.append(f"{name} not monotone: {fewer} of {len(points)} points {what}")
         curves.append(curve)
     shared = _overlap(*curves)
     if min(map(len, curves)) < _FEWEST_POINTS[method]:
@@ -170,10 +182,16 @@ def delta_uncertainty(
     Args:
         codec, anchor, method: as for `delta_rate`.
     """
-    codec, anchor = _rising(codec), _rising(anchor)
-    whole = _percent(codec, anchor, method)
-    without = [_percent(rest, anchor, method) for rest in _without_one(codec)]
-    without += [_percent(codec, rest, method) for rest in _without_one(anchor)]
+    if method != _ISOTONIC:
+        codec, anchor = _rising(codec), _rising(anchor)
+    whole, *without = (
+        _percent(_monotone(one, method), _monotone(other, method), method)
+        for one, other in [
+            (codec, anchor),
+            *((rest, anchor) for rest in _without_one(codec)),
+            *((codec, rest) for rest in _without_one(anchor)),
+        ]
+    )
     changes = [abs(percent - whole) for percent in without if math.isfinite(percent)]
     largest = max(changes, default=math.nan)
     return Uncertainty(largest, not abs(whole) > largest)
@@ -187,7 +205,7 @@ def relative_curve_difference(
     Args:
         codec, anchor, method: as for `delta_rate`; points that it leaves out are left out.
     """
-    codec, anchor = _rising(codec), _rising(anchor)
+    codec, anchor = _monotone(codec, method), _monotone(anchor, method)
     if not math.isfinite(_percent(codec, anchor, method)):
         return RelativeCurveDifference(np.empty(0), np.empty(0))
     _, codec_rate, anchor_rate = _interpolate(codec, anchor, method)
@@ -239,7 +257,7 @@ def _disagreement(
     percent: float, codec: Sequence[Point], anchor: Sequence[Point], method: str
 ) -> list[str]:
     """That another interpolation gives quite another delta, if one does."""
-    others = {other: _percent(codec, anchor, other) for other in METHODS if other != method}
+    others = {other: _percent(codec, anchor, other) for other in _INTERPOLATIONS if other != method}
     known = {other: value for other, value in others.items() if not math.isnan(value)}
     far = {
         other: value
@@ -267,7 +285,7 @@ def _interpolate(
             [point.quality for point in anchor],
             [point.bpp for point in codec],
             [point.quality for point in codec],
-            method=method,
+            method="pchip" if method == _ISOTONIC else method,
             require_matching_points=False,
             interpolators=True,
             min_overlap=0,
@@ -277,6 +295,29 @@ def _interpolate(
 
 def _without_one(points: Sequence[Point]) -> list[list[Point]]:
     return [[*points[:index], *points[index + 1 :]] for index in range(len(points))]
+
+
+def _monotone(points: Sequence[Point], method: str) -> list[Point]:
+    """The points of a curve by rising rate and quality, as a method makes them so."""
+    return _isotonic(points) if method == _ISOTONIC else _rising(points)
+
+
+def _isotonic(points: Sequence[Point]) -> list[Point]:
+    """The least-squares fit of a quality that does not fall with the rate.
+
+    Points that get the same quality become one, at the mean of the logarithms of their rates.
+    """
+    known = sorted((its for its in points if math.isfinite(its.quality)), key=lambda its: its.bpp)
+    if not known:
+        return []
+    fitted = isotonic_regression([point.quality for point in known])
+    blocks = [known[start:end] for start, end in pairwise(fitted.blocks)]
+    return [
+        Point(
+            math.exp(fmean(math.log(its.bpp) for its in block)), fmean(its.quality for its in block)
+        )
+        for block in blocks
+    ]
 
 
 def _rising(points: Sequence[Point]) -> list[Point]:

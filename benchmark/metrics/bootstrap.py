@@ -8,7 +8,7 @@ count for each image, and its average precision is that of weighted detections.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,11 +90,26 @@ class Matches:
     instances: NDArray[np.int64]
 
 
-def draw(images: int, resamples: int, seed: int) -> Counts:
-    """Draws with replacement, as many images as there are; the first column is all ones."""
+def draw(clusters: Sequence[Hashable], resamples: int, seed: int) -> Counts:
+    """Draw whole clusters of images with replacement, as many clusters as there are.
+
+    Images of one place resemble each other: where they do, intervals over images are too narrow,
+    and those over places are right (Davison and Hinkley, Bootstrap Methods and their Application,
+    1997, section 3.8).
+
+    Args:
+        clusters: that of each image; all different to draw single images.
+        resamples: how often.
+        seed: of the random numbers.
+
+    Returns:
+        The first column is all ones: the images themselves.
+    """
+    names = list(dict.fromkeys(clusters))
+    own = np.array([names.index(cluster) for cluster in clusters])
     random = np.random.default_rng(seed)
-    drawn = random.multinomial(images, np.full(images, 1 / images), size=resamples)
-    return np.vstack([np.ones((1, images), np.int64), drawn]).T
+    drawn = random.multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamples)
+    return np.vstack([np.ones((1, len(own)), np.int64), drawn[:, own]]).T
 
 
 def resample(truth: Mapping[str, Any], rate_point: PointDetections, counts: Counts) -> Resampled:

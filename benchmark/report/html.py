@@ -31,7 +31,7 @@ from benchmark.report.gallery import Gallery
 from benchmark.run.manifest import Manifest
 from benchmark.system.files import in_utf8
 
-_METHOD_NAMES = {"akima": "Akima", "pchip": "PCHIP", "cubic": "cubic"}
+_METHOD_NAMES = {"akima": "Akima", "pchip": "PCHIP", "cubic": "cubic", "isotonic": "isotonic"}
 _SHOWN = ("bpp", *QUALITIES, "encode_s", "decode_s", "wap_low", "wap_high")
 _EVERY = 12
 """Of the points of a relative curve difference, one in so many is drawn."""
@@ -85,6 +85,7 @@ def html_report(
         deltas=by_anchor.get(anchor, []),
         incomplete=tables.incomplete.to_dict("records"),
         needed=shown_needed_rates(tables.needed),
+        signature=tables.signature,
         against=_against(tables.summary, anchor),
         gallery=gallery,
         curves=markupsafe.Markup(picture.decode().partition("?>")[2]),

@@ -11,7 +11,7 @@ import pandas as pd
 from benchmark.evaluation.deltas import label_of, remarks
 from benchmark.metrics.qualities import QUALITIES
 
-_METHODS = {"akima": "Akima", "pchip": "PCHIP", "cubic": "cubic"}
+_METHODS = {"akima": "Akima", "pchip": "PCHIP", "cubic": "cubic", "isotonic": "isotonic"}
 _ESCAPES = str.maketrans(
     {character: f"\\{character}" for character in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}

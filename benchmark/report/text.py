@@ -88,7 +88,9 @@ def needed_rates_text(needed: pd.DataFrame) -> str:
     left = {name: f"{{:<{width}}}".format for name, width in widths.items()}
     table = shown.to_string(index=False, justify="left", formatters=left)
     lines = [line.rstrip() for line in table.splitlines()]
-    return "\n".join(["Bits per pixel for a share of the uncompressed wAP (95 % interval):", *lines])
+    return "\n".join(
+        ["Bits per pixel for a share of the uncompressed wAP (95 % interval):", *lines]
+    )
 
 
 def tables_text(tables: Tables, anchor: str) -> str:
@@ -101,6 +103,8 @@ def tables_text(tables: Tables, anchor: str) -> str:
     ]
     if published := sorted(set(summary.loc[summary["source"] == "published", "codec"])):
         parts[-1] += f"\n{', '.join(published)}: the published curve, not measured in this run."
+    if tables.signature:
+        parts.append(f"Signature: {tables.signature}")
     return "\n\n".join(parts)
 
 

@@ -52,7 +52,9 @@ def test_intervals_of_wap_and_of_its_delta_are_given(run, resampled):
     summary = with_intervals(run[0], resampled)
     assert (summary["wap_low"] < summary["wap"]).all()
     assert (summary["wap"] < summary["wap_high"]).all()
-    deltas = delta_rates(summary, ["webp"], ResampledCurves(resampled)).set_index(["quality", "method"])
+    deltas = delta_rates(summary, ["webp"], ResampledCurves(resampled)).set_index(
+        ["quality", "method"]
+    )
     whole = deltas.loc[("wap", "akima")]
     assert whole["low"] < whole["bd_rate"] < whole["high"]
     assert deltas.drop(index=("wap", "akima"))[["low", "high"]].isna().all(axis=None)

@@ -132,7 +132,7 @@ def directly(truth, detections, counts, classes=CLASSES):
 def test_a_resample_equals_pycocotools_on_copied_images(decimals):
     truth = drawn_truth()
     detections = drawn_detections(truth, decimals=decimals)
-    counts = draw(12, 500, seed=4)
+    counts = draw(range(12), 500, seed=4)
     wap, ap50 = average_precisions(match(truth, detections), counts)
     without_a_class = np.flatnonzero(counts[:2].sum(axis=0) == 0)
     many_copies = int(counts.max(axis=0).argmax())
@@ -146,7 +146,7 @@ def test_only_the_100_best_detections_of_a_class_in_an_image_count():
     truth = drawn_truth(images=3)
     detections = drawn_detections(truth)
     detections += [{**d, "score": d["score"] / 2} for d in detections for _ in range(20)]
-    counts = draw(3, 2, seed=1)
+    counts = draw(range(3), 2, seed=1)
     wap, _ = average_precisions(match(truth, detections), counts)
     assert wap[1] == pytest.approx(directly(truth, detections, counts[:, 1])[0], abs=1e-9)
 
@@ -154,7 +154,7 @@ def test_only_the_100_best_detections_of_a_class_in_an_image_count():
 def test_detections_in_other_images_do_not_count():
     truth = drawn_truth()
     detections = drawn_detections(truth)
-    counts = draw(12, 3, seed=0)
+    counts = draw(range(12), 3, seed=0)
     others = [{**detection, "image_id": 1} for detection in detections]
     found, expected = (match(truth, these) for these in (detections + others, detections))
     assert average_precisions(found, counts)[0] == pytest.approx(
@@ -164,7 +164,7 @@ def test_detections_in_other_images_do_not_count():
 
 def test_nothing_found_is_0_percent_and_no_instances_are_no_number():
     truth = drawn_truth()
-    counts = draw(12, 3, seed=0)
+    counts = draw(range(12), 3, seed=0)
     wap, ap50 = average_precisions(match(truth, []), counts)
     assert not wap.any()
     assert not ap50.any()
@@ -182,12 +182,12 @@ def test_the_ground_truth_and_the_detections_are_left_as_they_are():
 
 
 def test_images_are_drawn_with_replacement_and_the_same_again_for_a_seed():
-    counts = draw(50, 400, seed=3)
+    counts = draw(range(50), 400, seed=3)
     assert (counts[:, 0] == 1).all()
     assert (counts.sum(axis=0) == 50).all()
     assert counts[:, 1:].var() == pytest.approx(49 / 50, abs=0.05)
-    assert (counts == draw(50, 400, seed=3)).all()
-    assert (counts != draw(50, 400, seed=4)).any()
+    assert (counts == draw(range(50), 400, seed=3)).all()
+    assert (counts != draw(range(50), 400, seed=4)).any()
 
 
 def curves(truth):
@@ -204,7 +204,7 @@ def curves(truth):
 def test_the_rate_of_a_resample_is_the_mean_over_its_images():
     truth = drawn_truth()
     point = next(iter(curves(truth)))
-    counts = draw(12, 5, seed=2)
+    counts = draw(range(12), 5, seed=2)
     found = resample(truth, point, counts)
     drawn = np.repeat(sorted(point.bpp), counts[:, 3])
     assert found.bpp[3] == pytest.approx(np.mean([point.bpp[image] for image in drawn]))
@@ -213,7 +213,7 @@ def test_the_rate_of_a_resample_is_the_mean_over_its_images():
 
 def test_codecs_are_paired():
     truth = drawn_truth()
-    counts = draw(12, 50, seed=1)
+    counts = draw(range(12), 50, seed=1)
     points = [resample(truth, point, counts) for point in curves(truth)]
     table = ResampledCurves(points).delta_intervals().set_index(["codec", "anchor"])
     for codec, anchor, delta in (("second", "first", -50), ("first", "second", 100)):
@@ -286,7 +286,7 @@ def test_a_whole_validation_split_takes_less_than_two_minutes_on_one_core():
                 bpp = {image["id"]: 2**rate + image["id"] / 9999 for image in truth["images"]}
                 yield PointDetections(f"codec{codec}", f"rate{rate}", found, bpp)
 
-    counts = draw(500, 1000, seed=0)
+    counts = draw(range(500), 1000, seed=0)
     started = time.process_time()
     resampled = [resample(truth, point, counts) for point in points()]
     drawn = time.process_time()

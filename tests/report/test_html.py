@@ -229,7 +229,7 @@ def test_another_anchor_changes_the_deltas(page):
 
 
 def test_a_delta_within_its_uncertainty_says_so_and_is_muted(page):
-    cell = page.locator("#deltas tbody tr").first.locator("td").nth(4)
+    cell = page.locator("#deltas tbody tr").first.locator("td").nth(5)
     assert cell.text_content() == "+100.0 ± 150.0within the uncertainty"
     colour = "its => getComputedStyle(its).color"
     assert cell.evaluate(colour) != page.locator("#deltas td.name").first.evaluate(colour)
