@@ -19,6 +19,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.complexity import Complexity
 from benchmark.errors import CodecUnavailable, PluginError, UsageError
 from benchmark.image import Image
 from benchmark.plugins import Kind, guarded
@@ -116,6 +117,10 @@ class Codec(ABC):
         another way.
         """
         return {f"option {name}": value for name, value in self.options.items()}
+
+    def complexity(self, rate_point: RatePoint) -> Complexity | None:
+        """Return what its networks compute at a rate point; None for a codec that has none."""
+        return None
 
     def rate_point(self, name: str) -> RatePoint:
         """Return the rate point called ``name``.

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from benchmark.codec import Codec, RatePoint
+from benchmark.complexity import Complexity, count_kmac, count_parameters
 from benchmark.errors import CodecUnavailable
 from benchmark.image import Image, images_tensor
 
@@ -132,6 +133,22 @@ class CompressAI(Codec):
         samples = (decoded * 255).round().clamp(0, 255).byte()
         return np.ascontiguousarray(samples.permute(1, 2, 0).numpy())
 
+    def complexity(self, rate_point: RatePoint) -> Complexity:
+        """What the model computes; counted while it codes a black square."""
+        model = self._model(rate_point)
+        square = images_tensor([np.zeros((_UNIT, _UNIT, 3), np.uint8)])
+        with _alone():
+            coded = model.compress(square)
+            encoder = count_kmac(lambda: model.compress(square), _UNIT**2)
+            decoder = count_kmac(lambda: model.decompress(**coded), _UNIT**2)
+        parts = dict(model.named_children())
+        return Complexity(
+            count_parameters(part for name, part in parts.items() if name != "g_s"),
+            count_parameters(part for name, part in parts.items() if name not in ("g_a", "h_a")),
+            encoder,
+            decoder,
+        )
+
     def _checksum(self, rate_point: RatePoint, payload: bytes) -> int:
         return zlib.crc32(payload, zlib.crc32(self._hashes[rate_point]))
 
@@ -235,7 +252,7 @@ def _alone() -> Iterator[None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with warnings.catch_warnings(), torch.inference_mode():
+        with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
             yield
     finally:

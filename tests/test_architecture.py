@@ -28,14 +28,15 @@ BELOW = {
     "image": ("errors", "system"),
     "plugin_search": (),
     "plugins": ("errors", "system", "plugin_search"),
-    "codec": ("errors", "system", "image", "plugins"),
+    "complexity": (),
+    "codec": ("errors", "system", "image", "plugins", "complexity"),
     "runner": ("errors", "system", "plugins"),
     "training": ("errors", "system"),
     "datasets": ("errors", "system", "image", "plugins"),
     "analysis": ("errors", "system", "image", "plugins", "training", "datasets"),
     "metrics": ("errors", "system", "image", "datasets", "analysis"),
 }
-BELOW["run"] = (*BELOW["metrics"], "metrics", "codec", "runner")
+BELOW["run"] = (*BELOW["metrics"], "metrics", "codec", "runner", "complexity")
 BELOW["evaluation"] = (*BELOW["run"], "run")
 BELOW["report"] = BELOW["figures"] = (*BELOW["evaluation"], "evaluation")
 BELOW["contracts"] = (*BELOW["run"], "run", "plugins")

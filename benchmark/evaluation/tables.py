@@ -9,6 +9,7 @@ import pandas as pd
 
 from benchmark.datasets.dataset import Picture
 from benchmark.errors import UsageError
+from benchmark.evaluation.complexity import with_complexity
 from benchmark.evaluation.curves import MEASURED, PUBLISHED, curves
 from benchmark.evaluation.deltas import delta_rates
 from benchmark.evaluation.intervals import bootstrapped, with_intervals
@@ -81,6 +82,7 @@ def evaluate(
             summary = pd.concat([summary, rows.assign(source=PUBLISHED)], ignore_index=True)
     resampled = bootstrapped(summary, runs, pictures, truth, runner)
     summary = with_intervals(summary, resampled)
+    summary = with_complexity(summary, {source: its.manifest for source, its in runs.items()})
     names = {picture.name for picture in pictures}
     notes = notes_on([record for record in run.records if record.image in names])
     return Tables(

@@ -23,6 +23,7 @@ from benchmark.metrics.qualities import IMAGE_QUALITIES, why_unavailable
 from benchmark.run.agreement import brought, check_agreement
 from benchmark.run.carry_out import OnProgress, RunOutcome, carry_out, waiting_jobs
 from benchmark.run.choice import choose_codecs
+from benchmark.run.complexity import with_complexity
 from benchmark.run.device import choose_device, device_identity
 from benchmark.run.jobs import CodecChoice, Job, plan_jobs
 from benchmark.run.manifest import (
@@ -205,6 +206,7 @@ def perform(
         waiting = waiting_jobs(jobs, folder.mend())
         manifest = _continued(before, now, bool(waiting))
         if manifest != before:
+            manifest = with_complexity(manifest, [choice for choice, _ in prepared.choices])
             folder.write_manifest(manifest)
         number = len(manifest.invocations) - 1
         categories = tuple(prepared.dataset.categories)
