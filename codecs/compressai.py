@@ -121,7 +121,7 @@ class CompressAI(Codec):
         if not known or not 0 < height * width <= _MOST_PIXELS:
             raise ValueError("the bitstream was made with other weights, or is damaged")
         model = self._model(known[0])
-        strings = []
+        strings: list[list[bytes]] = []
         while len(strings) < _strings_of(model) - 1:
             (length,) = _LENGTH.unpack_from(payload)
             strings.append([payload[_LENGTH.size : _LENGTH.size + length]])

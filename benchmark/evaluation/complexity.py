@@ -73,14 +73,12 @@ def complexity_lines(summary: pd.DataFrame) -> list[str]:
     columns = [its.column for its in measured_complexity(summary)]
     if not columns:
         return []
-    shown = {its.column: its for its in COMPLEXITY}
     lines = []
     for codec, rows in summary.dropna(subset=columns).groupby("codec"):
-        groups = rows.groupby(columns, sort=False)["rate_point"].agg(" ".join)
-        for values, points in groups.items():
-            text = {
-                name: shown[name].text(value) for name, value in zip(columns, values, strict=True)
-            }
+        groups = [alike for _, alike in rows.groupby(columns, sort=False)]
+        for alike in groups:
+            text = {its.column: its.text(alike[its.column].iloc[0]) for its in COMPLEXITY}
+            points = " ".join(alike["rate_point"])
             which = f"{codec} {points}" if len(groups) > 1 else str(codec)
             lines.append(
                 f"{which}: {text['encoder_parameters']} M parameters and {text['encoder_kmac']} "
