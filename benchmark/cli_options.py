@@ -54,7 +54,8 @@ def add_run(run: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="POINT",
-        help="rate points, for example qp32, or vtm:qp32 for one codec only; "
+        help="rate points, for example qp32, or vtm:qp32 for one codec only; vvenc:bpp0.1: for "
+        "each image the best setting that takes no more bits per pixel; "
         "default: those of each codec",
     )
     run.add_argument(
