@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import errno
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,16 +22,19 @@ from benchmark.cli_options import (
     codec_options,
 )
 from benchmark.errors import CodecUnavailable, UsageError
+from benchmark.file_commands import FILE_COMMANDS, FileCommand
+from benchmark.options_file import with_options_of_files
 from benchmark.system.output import (
     drop_unwritten,
     plugins_aside,
     reader_is_gone,
     take_any_terminal,
 )
+from benchmark.system.terminal import progress, show_log
 
 if TYPE_CHECKING:
-    from benchmark.api import Run
     from benchmark.codec import TrainableCodec
+    from benchmark.finished_run import Run
 
 FAILED_JOBS = 1
 WRONG_USE = 2
@@ -51,8 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     take_any_terminal()
     try:
         try:
+            given = with_options_of_files(given)
             options = _parser(given).parse_args(given, argparse.Namespace(arguments=given))
-            _show_log()
+            show_log()
             return options.command(options)
         finally:
             sys.stdout.flush()
@@ -76,22 +79,6 @@ def _end_with(error: OSError, given: Sequence[str]) -> int:
     kept = f": finished work is kept{advice}" if set(given[:1]) & _GOING_ON else ""
     print(f"benchmark: {error}{kept}", file=sys.stderr)
     return FAILED_JOBS
-
-
-def _show_log() -> None:
-    """Print what the package says on the standard error, a line each, above any bar."""
-
-    import logging
-
-    from tqdm import tqdm
-
-    class Lines(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            tqdm.write(self.format(record), file=sys.stderr)
-
-    log = logging.getLogger("benchmark")
-    log.handlers, log.propagate = [Lines()], False
-    log.setLevel(logging.INFO)
 
 
 @dataclass(frozen=True)
@@ -138,7 +125,7 @@ class _Version(argparse.Action):
 def _run(options: argparse.Namespace) -> int:
     import benchmark
 
-    with plugins_aside(), _progress() as on_progress:
+    with plugins_aside(), progress() as on_progress:
         run = benchmark.run(**asked(options), anchor=options.anchor, on_progress=on_progress)
     _print_outcome(run)
     if run.tables:
@@ -152,27 +139,10 @@ def _run(options: argparse.Namespace) -> int:
 def _plan(options: argparse.Namespace) -> int:
     import benchmark
 
-    with plugins_aside(), _progress() as on_progress:
+    with plugins_aside(), progress() as on_progress:
         plan = benchmark.plan(**asked(options), on_progress=on_progress)
     print(plan.text())
     return 0
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """A bar on the standard error, which is told how many jobs are done, and of how many."""
-    from tqdm import tqdm
-
-    interval = 0.1 if sys.stderr.isatty() else 30
-    with tqdm(unit="job", mininterval=interval, smoothing=0, disable=None) as bar:
-
-        def show(done: int, jobs: int) -> None:
-            if bar.total != jobs:
-                bar.reset(jobs)
-                bar.initial = done
-            bar.update(done - bar.n)
-
-        yield show
 
 
 def _print_outcome(run: Run) -> None:
@@ -307,6 +277,23 @@ def _train_codec(options: argparse.Namespace) -> int:
     return 0
 
 
+def _of_files(command: FileCommand) -> _Command:
+    """A command that prints what it yields: lines, and whether each is of something that failed."""
+
+    def carry_out(options: argparse.Namespace) -> int:
+        failed = False
+        outcomes = command.carry_out(options)
+        while True:
+            with plugins_aside():
+                outcome = next(outcomes, None)
+            if outcome is None:
+                return FAILED_JOBS if failed else 0
+            print(outcome.line, file=sys.stderr if outcome.failed else sys.stdout, flush=True)
+            failed |= outcome.failed
+
+    return _Command(command.help, command.description, command.add_options, carry_out)
+
+
 _COMMANDS = {
     "run": _Command(
         "compress, decode, judge, compare",
@@ -349,4 +336,5 @@ _COMMANDS = {
         lambda train: add_train(train, _train_analysis, _train_codec),
         lambda _: 0,
     ),
+    **{name: _of_files(command) for name, command in FILE_COMMANDS.items()},
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.errors import UsageError
+from benchmark.options_file import options_text
 
 CarryOut = Callable[[argparse.Namespace], int]
 """Carries out a command and returns the exit code."""
@@ -30,6 +31,12 @@ def add_run(run: argparse.ArgumentParser) -> None:
         "--preset",
         choices=sorted(PRESETS),
         help="codecs, rate points and AP of a known experiment, where nothing else is asked for",
+    )
+    run.add_argument(
+        "--config",
+        metavar="FILE",
+        help="TOML file of options, NAME = VALUE by their long names; what is typed overrides "
+        "it. The run folder holds the options of its last run as run.toml",
     )
     run.add_argument(
         "--codecs",
@@ -54,7 +61,8 @@ def add_run(run: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="POINT",
-        help="rate points, for example qp32, or vtm:qp32 for one codec only; "
+        help="rate points, for example qp32, or vtm:qp32 for one codec only; vvenc:bpp0.1: for "
+        "each image the best setting that takes no more bits per pixel; "
         "default: those of each codec",
     )
     run.add_argument(
@@ -280,6 +288,7 @@ def asked(options: argparse.Namespace) -> dict[str, Any]:
         "runner": options.runner,
         "jobs": options.jobs,
         "out": options.out,
+        "options_file": options_text(options),
         "command": shlex.join(["python", "-m", "benchmark", *options.arguments]),
     }
 

@@ -6,10 +6,7 @@ import argparse
 import contextlib
 import functools
 import inspect
-import math
-import re
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,36 +16,16 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.complexity import Complexity
 from benchmark.errors import CodecUnavailable, PluginError, UsageError
 from benchmark.image import Image
 from benchmark.plugins import Kind, guarded
+from benchmark.rate_point import RatePoint, Settings, wrong_rate_points
+from benchmark.rate_point import rate_points as rate_points
 from benchmark.system.source import source_hash
 
 Latent = NDArray[np.float32]
 """A value for each element of a latent, C x h x w."""
-
-
-@dataclass(frozen=True)
-class RatePoint:
-    """One setting of a codec's rate control.
-
-    Attributes:
-        parameter: what is set, for example ``qp``.
-        value: what it is set to, for example 32.
-    """
-
-    parameter: str
-    value: float
-
-    @property
-    def name(self) -> str:
-        """Safe as a folder name, for example ``qp32`` or ``lambda0.02``."""
-        return f"{self.parameter}{self.value:g}"
-
-
-def rate_points(parameter: str, *values: float) -> tuple[RatePoint, ...]:
-    """The rate points at which ``parameter`` takes each of ``values``, in their order."""
-    return tuple(RatePoint(parameter, value) for value in values)
 
 
 class Codec(ABC):
@@ -66,14 +43,15 @@ class Codec(ABC):
     """What the command line, the run folder and the figures call the codec."""
 
     rate_points: tuple[RatePoint, ...]
-    """The rate points of a run that asks for no others."""
+    """The rate points of a run that asks for no others, by rising rate where there is a
+    `value_range`."""
 
     options: Mapping[str, str] = MappingProxyType({})
     """The values of all options of the constructor, also of those that were not given."""
 
     value_range: tuple[float, float] | None = None
-    """Smallest and largest value of the rate parameter that may be asked for with ``--rates``;
-    None admits `rate_points` only."""
+    """Smallest and largest value of the rate parameter that may be asked for with ``--rates``, and
+    in which a rate is searched for; None admits `rate_points` only."""
 
     whole_numbers: bool = False
     """Whether the encoder would round a fraction: rate points between its steps are refused, as
@@ -117,27 +95,20 @@ class Codec(ABC):
         """
         return {f"option {name}": value for name, value in self.options.items()}
 
+    def complexity(self, rate_point: RatePoint) -> Complexity | None:
+        """Return what its networks compute at a rate point; None for a codec that has none."""
+        return None
+
     def rate_point(self, name: str) -> RatePoint:
         """Return the rate point called ``name``.
 
         Raises:
             UsageError: if the codec has none of that name, or would round its value.
         """
-        for point in self.rate_points:
-            if point.name == name:
-                return point
-        parameter = self.rate_points[0].parameter
-        known = ", ".join(point.name for point in self.rate_points)
-        if self.value_range is not None:
-            low, high = self.value_range
-            known += f", or any {parameter}{low:g} to {parameter}{high:g}"
-            with contextlib.suppress(ValueError):
-                point = RatePoint(parameter, float(name.removeprefix(parameter)))
-                if point.name == name and low <= point.value <= high:
-                    if self.whole_numbers and point.value % 1:
-                        raise UsageError(f"codec {self.name} takes whole numbers only, not {name}")
-                    return point
-        raise UsageError(f"codec {self.name} has no rate point {name!r}: it has {known}")
+        settings = Settings(
+            self.name, tuple(self.rate_points), self.value_range, self.whole_numbers
+        )
+        return settings.named(name)
 
 
 def identity_of(codec: Codec) -> dict[str, str]:
@@ -264,7 +235,8 @@ def new_codec(found: type[Codec], options: Mapping[str, str] | None = None) -> C
     codec = guarded(
         f"{file}: the constructor of codec {found.name} fails", lambda: found(**(options or {}))
     )
-    if problem := _wrong_rate_points(codec):
+    points = getattr(codec, "rate_points", None)
+    if problem := wrong_rate_points(points, codec.whole_numbers):
         raise PluginError(f"{file}: codec {found.name} {problem}")
     return codec
 
@@ -302,28 +274,3 @@ def takes_option(name: str, option: str) -> bool:
     with contextlib.suppress(UsageError):
         return option in inspect.signature(CODECS.load(name)).parameters
     return False
-
-
-def _wrong_rate_points(codec: Codec) -> str:
-    """What is wrong with a codec's own rate points; empty for nothing.
-
-    Two points of one name would write to the same files, and the records of both would be lost.
-    """
-    points: Any = getattr(codec, "rate_points", None)
-    if not isinstance(points, tuple | list) or not points:
-        return f"has no rate points, but {points!r:.60}: give some by rate_points(PARAMETER, ...)"
-    for point in points:
-        if not isinstance(point, RatePoint):
-            return f"has the rate point {point!r:.60}, which is no RatePoint"
-        number = isinstance(point.value, int | float) and math.isfinite(point.value)
-        if not number or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", str(point.parameter)):
-            return f"has the rate point {point.parameter} = {point.value!r:.60}: values are numbers"
-    names = Counter(point.name for point in points)
-    if twice := [name for name, times in names.items() if times > 1]:
-        return (
-            f"has more than one rate point called {', '.join(twice)}: keep one of each, and let "
-            "values differ in their first six digits"
-        )
-    if codec.whole_numbers and any(point.value % 1 for point in points):
-        return f"takes whole numbers only, but has the rate points {', '.join(names)}"
-    return ""

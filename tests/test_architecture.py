@@ -28,20 +28,26 @@ BELOW = {
     "image": ("errors", "system"),
     "plugin_search": (),
     "plugins": ("errors", "system", "plugin_search"),
-    "codec": ("errors", "system", "image", "plugins"),
+    "complexity": (),
+    "rate_point": ("errors",),
+    "codec": ("errors", "system", "image", "plugins", "complexity", "rate_point"),
     "runner": ("errors", "system", "plugins"),
     "training": ("errors", "system"),
     "datasets": ("errors", "system", "image", "plugins"),
     "analysis": ("errors", "system", "image", "plugins", "training", "datasets"),
     "metrics": ("errors", "system", "image", "datasets", "analysis"),
 }
-BELOW["run"] = (*BELOW["metrics"], "metrics", "codec", "runner")
+BELOW["coding"] = (*BELOW["codec"], "codec")
+BELOW["run"] = (*BELOW["metrics"], *BELOW["coding"], "metrics", "coding", "runner")
 BELOW["evaluation"] = (*BELOW["run"], "run")
 BELOW["report"] = BELOW["figures"] = (*BELOW["evaluation"], "evaluation")
 BELOW["contracts"] = (*BELOW["run"], "run", "plugins")
-BELOW["api"] = (*BELOW["report"], "report", "figures")
-BELOW["cli_options"] = (*BELOW["api"], "api", "contracts")
-BELOW["cli"] = (*BELOW["cli_options"], "cli_options", "training")
+BELOW["finished_run"] = (*BELOW["report"], "report", "figures")
+BELOW["api"] = (*BELOW["finished_run"], "finished_run")
+BELOW["options_file"] = ("errors",)
+BELOW["cli_options"] = (*BELOW["api"], "api", "contracts", "options_file")
+BELOW["file_commands"] = (*BELOW["cli_options"], "cli_options")
+BELOW["cli"] = (*BELOW["file_commands"], "file_commands", "training")
 """What each room of the harness may import: only what lies below it, so that there is no circle."""
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmark.codec import CODECS, Codec, RatePoint, identity_of, new_codec
+from benchmark.complexity import Complexity
 from benchmark.contracts.outcome import Check, checked, expect
 from benchmark.contracts.source_contract import unnoticed_edits
 from benchmark.errors import CodecUnavailable, PluginError, ProgramError, UsageError
@@ -81,6 +82,7 @@ class _CodecContract:
             )
         yield "the same image gives the same bytes again", self.repeats
         yield "damaged bitstreams give an image or a documented error", self.damaged
+        yield "what its networks compute is counted, or it has none", self.complexity
         yield "other options give another identity, or the same bits", self.options
         yield "an edit of any source file gives another identity", self.source
 
@@ -149,6 +151,12 @@ class _CodecContract:
             expect(outcome in ("image", "refused"), f"{what}: {text}")
             refused += outcome == "refused"
         return f"{refused} of {len(list(_damage(good)))} refused"
+
+    def complexity(self) -> str:
+        """Ask for the complexity of the middle rate point."""
+        found = self.codec.complexity(self.middle)
+        expect(found is None or isinstance(found, Complexity), f"{type(found).__name__}")
+        return "none" if found is None else f"{found.encoder_kmac:.1f} kMAC per pixel to encode"
 
     def options(self) -> str:
         """Compare with the defaults, or with another number, for every option that allows it."""

@@ -7,12 +7,13 @@ import tarfile
 from collections.abc import Mapping, Sequence
 from threading import Lock
 
+from benchmark import coding
 from benchmark.analysis.analysis_network import Detection
 from benchmark.codec import Codec, open_codec
 from benchmark.datasets.dataset import Instance, Picture, read_image
 from benchmark.errors import CodecUnavailable, UsageError
 from benchmark.evaluation.opened_run import OpenedRun
-from benchmark.image import Image, with_even_sides
+from benchmark.image import Image
 from benchmark.run.jobs import pixels_hash
 from benchmark.run.record import UNCOMPRESSED, Key, Record
 
@@ -80,19 +81,19 @@ class RunPictures:
                 codec = self.codec(record.codec)
                 bitstream = self._kept(record)
             point = codec.rate_point(record.rate_point)
-            codec.prepare(point)
+            coding.prepare(codec, point)
             if bitstream is None:
                 if (record.encode_s or 0) > _LONGEST_ENCODING_S:
                     raise NotAvailable(
                         f"{'/'.join(record.key)}: its bitstream is not in the run folder, and "
                         f"making it again takes {record.encode_s:.0f} s"
                     )
-                bitstream = codec.encode(with_even_sides(self.original(record.image)), point)
+                bitstream = coding.encode(codec, self.original(record.image), point).bitstream
             if hashlib.sha256(bitstream).hexdigest() != record.sha256:
                 raise NotAvailable(
                     f"{'/'.join(record.key)}: the bitstream is not that of the run's record"
                 )
-            decoded = codec.decode(bitstream)[: record.height, : record.width]
+            decoded = coding.decode(codec, bitstream, (record.height, record.width))
             if record.decoded_sha256 and pixels_hash(decoded) != record.decoded_sha256:
                 raise NotAvailable(
                     f"{'/'.join(record.key)}: it is not decoded to the pixels of the run's record"

@@ -10,6 +10,7 @@ import pandas as pd
 from benchmark.datasets.dataset import Picture
 from benchmark.errors import UsageError
 from benchmark.evaluation.clusters import RESAMPLED
+from benchmark.evaluation.complexity import with_complexity
 from benchmark.evaluation.curves import MEASURED, PUBLISHED, curves
 from benchmark.evaluation.deltas import delta_rates
 from benchmark.evaluation.detected_truth import REMARK, DetectedTruth
@@ -97,6 +98,7 @@ def evaluate(
     summary = with_intervals(summary, resampled)
     resampled_curves = ResampledCurves(resampled)
     original = next((its for its in resampled if its.codec == UNCOMPRESSED), None)
+    summary = with_complexity(summary, {source: its.manifest for source, its in runs.items()})
     names = {picture.name for picture in pictures}
     notes = [REMARK] if ap == DETECTED else []
     notes += notes_on([record for record in run.records if record.image in names])

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from benchmark.evaluation.complexity import COMPLEXITY
 from benchmark.evaluation.curves import curve_label
 from benchmark.metrics.qualities import QUALITIES
 
@@ -15,6 +16,7 @@ _METRICS = {
     **{name: quality.names[0] for name, quality in QUALITIES.items() if quality.names},
     "encode_s": "encoding_time",
     "decode_s": "decoding_time",
+    **{its.column: its.column for its in COMPLEXITY},
 }
 """CompressAI's names of the columns; what it has no name for keeps its own."""
 

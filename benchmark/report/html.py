@@ -12,6 +12,7 @@ import jinja2
 import markupsafe
 import pandas as pd
 
+from benchmark.evaluation.complexity import measured_complexity
 from benchmark.evaluation.curves import (
     EXTERNAL,
     ap_name,
@@ -73,6 +74,7 @@ def html_report(
         script=markupsafe.Markup(script),
         manifest=manifest,
         qualities=measured_qualities(summary),
+        complexity=measured_complexity(summary),
         delta_columns=[
             f"{q.label}, {_METHOD_NAMES[method]}" for q in compared for method in METHODS
         ],

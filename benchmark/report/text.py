@@ -6,6 +6,7 @@ import textwrap
 
 import pandas as pd
 
+from benchmark.evaluation.complexity import complexity_lines
 from benchmark.evaluation.curves import ap_name, measured_qualities
 from benchmark.evaluation.deltas import delta_text, label_of, remarks
 from benchmark.evaluation.needed_rates import shown_needed_rates
@@ -46,7 +47,8 @@ def summary_text(summary: pd.DataFrame, incomplete: pd.DataFrame | None = None) 
         columns["incomplete"] = remark
     table = pd.DataFrame(columns).to_string(index=False)
     ap = ap_name(summary)
-    return f"{table}\nwAP and AP50: average precision ({ap})." if ap else table
+    remarks_below = [f"wAP and AP50: average precision ({ap})."] if ap else []
+    return "\n".join([table, *remarks_below, *complexity_lines(summary)])
 
 
 def delta_rates_text(deltas: pd.DataFrame, anchor: str) -> str:

@@ -23,6 +23,7 @@ from benchmark.metrics.qualities import IMAGE_QUALITIES, why_unavailable
 from benchmark.run.agreement import brought, check_agreement
 from benchmark.run.carry_out import OnProgress, RunOutcome, carry_out, waiting_jobs
 from benchmark.run.choice import choose_codecs
+from benchmark.run.complexity import with_complexity
 from benchmark.run.device import choose_device, device_identity
 from benchmark.run.jobs import CodecChoice, Job, plan_jobs
 from benchmark.run.manifest import (
@@ -206,7 +207,10 @@ def perform(
         waiting = waiting_jobs(jobs, folder.mend())
         manifest = _continued(before, now, bool(waiting))
         if manifest != before:
+            manifest = with_complexity(manifest, [choice for choice, _ in prepared.choices])
             folder.write_manifest(manifest)
+        if prepared.experiment.options_file:
+            folder.write_file("run.toml", prepared.experiment.options_file.encode())
         number = len(manifest.invocations) - 1
         categories = tuple(prepared.network.categories) if prepared.network else ()
         waiting = [replace(job, invocation=number, categories=categories) for job in waiting]

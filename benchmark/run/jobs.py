@@ -10,14 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
+from benchmark import coding
 from benchmark.analysis import open_analysis
 from benchmark.analysis.analysis_network import AnalysisNetwork, Detection
 from benchmark.codec import Codec, RatePoint, new_codec, open_codec
 from benchmark.datasets.dataset import Category, Picture, read_image
-from benchmark.errors import UsageError
-from benchmark.image import Image, with_even_sides
+from benchmark.image import Image
 from benchmark.metrics.qualities import measurable
 from benchmark.run.record import UNCOMPRESSED, Key, Record, finite
 from benchmark.system.memory import peak_memory, resident_memory
@@ -60,10 +58,11 @@ class CodecChoice:
 
 @dataclass(frozen=True)
 class Encoded:
-    """A bitstream file that another run made, and the seconds that encoding took."""
+    """A bitstream file that another run made, the seconds that encoding took, and the setting."""
 
     file: Path
     encode_s: float | None
+    setting: str | None
 
 
 @dataclass(frozen=True)
@@ -151,7 +150,7 @@ def _do_job(job: Job, detect: bool) -> JobResult:
     image = read_image(job.picture.path)
     analysis = _analysis(job.analysis, job.categories) if job.analysis and detect else None
     if job.codec is None:
-        coded = _Coded(None, image, 0.0, 0.0)
+        coded = _Coded(None, None, image, 0.0, 0.0)
     else:
         coded = _code(job.codec, job.rate_point, image, job.encoded)
     started = time.perf_counter()
@@ -170,6 +169,7 @@ def _do_job(job: Job, detect: bool) -> JobResult:
         sha256="" if coded.bitstream is None else hashlib.sha256(coded.bitstream).hexdigest(),
         decoded_sha256=pixels_hash(coded.decoded),
         detections=len(detections),
+        setting=coded.setting,
         qualities=_compare(image, coded.decoded),
         encode_s=None if coded.encode_s is None else round(coded.encode_s, 4),
         decode_s=round(coded.decode_s, 4),
@@ -193,16 +193,6 @@ def pixels_hash(image: Image) -> str:
     return hashlib.sha256(image.tobytes()).hexdigest()
 
 
-def check_decoded(codec: str, original: Image, decoded: object) -> None:
-    """Raise a `UsageError` if a codec has not decoded an image of the kind that it encoded."""
-    shape, kind = getattr(decoded, "shape", None), getattr(decoded, "dtype", type(decoded))
-    if shape != original.shape or kind != original.dtype:
-        raise UsageError(
-            f"codec {codec} decoded {original.dtype} of shape {original.shape} "
-            f"as {kind} of shape {shape}"
-        )
-
-
 def _compare(original: Image, decoded: Image) -> dict[str, float | None]:
     return {its.column: finite(its.compare(original, decoded)) for its in measurable()}
 
@@ -210,6 +200,7 @@ def _compare(original: Image, decoded: Image) -> dict[str, float | None]:
 @dataclass(frozen=True)
 class _Coded:
     bitstream: bytes | None
+    setting: str | None
     decoded: Image
     encode_s: float | None
     decode_s: float
@@ -219,26 +210,22 @@ def _code(
     choice: CodecChoice, rate_point: RatePoint, image: Image, encoded: Encoded | None
 ) -> _Coded:
     encode_s: float | None
-    height, width = image.shape[:2]
-    padded = with_even_sides(image)
     if encoded:
-        bitstream, encode_s = encoded.file.read_bytes(), encoded.encode_s
+        coded = coding.Coded(encoded.file.read_bytes(), encoded.setting)
+        encode_s = encoded.encode_s
     else:
         encoder = _codec("encoder", choice)
-        encoder.prepare(rate_point)
+        coding.prepare(encoder, rate_point)
         started = time.perf_counter()
-        bitstream = encoder.encode(padded.copy(), rate_point)
+        coded = coding.encode(encoder, image, rate_point)
         encode_s = time.perf_counter() - started
-    if not isinstance(bitstream, bytes) or not bitstream:
-        what = "an empty bitstream" if bitstream == b"" else f"no bytes, but {type(bitstream)}"
-        raise UsageError(f"codec {choice.name} made {what}")
     decoder = _codec("decoder", choice)
-    decoder.prepare(rate_point)
+    coding.prepare(decoder, rate_point)
     started = time.perf_counter()
-    decoded = decoder.decode(bitstream)
+    height, width = image.shape[:2]
+    decoded = coding.decode(decoder, coded.bitstream, (height, width))
     decode_s = time.perf_counter() - started
-    check_decoded(choice.name, padded, decoded)
-    return _Coded(bitstream, np.ascontiguousarray(decoded[:height, :width]), encode_s, decode_s)
+    return _Coded(coded.bitstream, coded.setting, decoded, encode_s, decode_s)
 
 
 @functools.cache

@@ -33,12 +33,25 @@ class ImageEntry(Entry, frozen=True, kw_only=True):
     id: int | None = None
 
 
+class ComplexityEntry(Entry, frozen=True, kw_only=True):
+    """What a codec's networks compute (`benchmark.complexity.Complexity`)."""
+
+    encoder_parameters: int
+    decoder_parameters: int
+    encoder_kmac: float
+    decoder_kmac: float
+
+
 class CodecEntry(Entry, frozen=True, kw_only=True):
-    """A codec as it was used: its options, all that changes its bits, the names of its rates."""
+    """A codec as it was used: its options, all that changes its bits, the names of its rates.
+
+    What a learned codec computes is by the name of the rate point; a classical one has none.
+    """
 
     options: dict[str, str] = msgspec.field(default_factory=dict)
     identity: dict[str, str] = msgspec.field(default_factory=dict)
     rate_points: list[str] = msgspec.field(default_factory=list)
+    complexity: dict[str, ComplexityEntry] = msgspec.field(default_factory=dict)
 
 
 class Invocation(Entry, frozen=True, kw_only=True):
@@ -107,9 +120,12 @@ class Manifest(Entry, frozen=True, kw_only=True):
         found: dict[str, CodecEntry] = {}
         for invocation in self.invocations:
             for name, codec in invocation.codecs.items():
-                points = found[name].rate_points if name in found else []
-                points = list(dict.fromkeys([*points, *codec.rate_points]))
-                found[name] = msgspec.structs.replace(codec, rate_points=points)
+                before = found.get(name, CodecEntry())
+                points = list(dict.fromkeys([*before.rate_points, *codec.rate_points]))
+                complexity = before.complexity | codec.complexity
+                found[name] = msgspec.structs.replace(
+                    codec, rate_points=points, complexity=complexity
+                )
         return found
 
     @property

@@ -58,7 +58,7 @@ def with_encodings(
         ):
             file = other.bitstream(record)
             if other.stored_bitstream(record) is not None:
-                job = replace(job, encoded=Encoded(file, record.encode_s))
+                job = replace(job, encoded=Encoded(file, record.encode_s, record.setting))
             elif file.exists():
                 damaged.append(file)
         given.append(job)

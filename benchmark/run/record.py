@@ -35,6 +35,8 @@ class Record(Entry, frozen=True, kw_only=True):
         decoded_sha256: of the decoded pixels, row by row, RGB; empty where it is not known.
         detections: number of detections in the decoded image.
         detections_sha256: of the detections' lines in the run folder; empty where it is not known.
+        setting: the codec's own rate point that was found where the rate itself was asked for;
+            None elsewhere.
         qualities: of `benchmark.metrics.qualities`, those that compare two images, by their
             column; None where a comparison has no finite value. What was not measured is missing.
         encode_s, decode_s, analysis_s: wall time in seconds, on one thread; None where unknown.
@@ -52,6 +54,7 @@ class Record(Entry, frozen=True, kw_only=True):
     decoded_sha256: str = ""
     detections: int
     detections_sha256: str = ""
+    setting: str | None = None
     qualities: dict[str, float | None] = msgspec.field(default_factory=dict)
     encode_s: float | None = None
     decode_s: float | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 
+from benchmark import coding
 from benchmark.codec import Codec
 from benchmark.datasets.dataset import Picture, read_image
 from benchmark.run.jobs import pixels_hash
@@ -36,12 +37,14 @@ def same_bits(
         where = "/".join(record.key)
         try:
             point = codec.rate_point(record.rate_point)
-            codec.prepare(point)
-            if pixels_hash(codec.decode(bitstream)) != record.decoded_sha256:
+            coding.prepare(codec, point)
+            size = record.height, record.width
+            decoded = coding.decode(codec, bitstream, size)
+            if pixels_hash(decoded) != record.decoded_sha256:
                 return f"it decodes {where} to other pixels"
             if (record.encode_s or 0) <= _LONGEST_ENCODING_S:
-                again = codec.encode(read_image(pictures[record.image].path), point)
-                if hashlib.sha256(again).hexdigest() != record.sha256:
+                again = coding.encode(codec, read_image(pictures[record.image].path), point)
+                if hashlib.sha256(again.bitstream).hexdigest() != record.sha256:
                     return f"it encodes {where} to other bits"
         except Exception as error:  # an adapter may raise anything
             return f"it cannot code {where} again ({error})"

@@ -19,6 +19,7 @@ from .bitstream import BitstreamError, fingerprint, unpack
 
 if TYPE_CHECKING:
     from benchmark.codec import Explanation
+    from benchmark.complexity import Complexity
 
     from .coder import ImageCoder
 
@@ -104,6 +105,13 @@ class _NcnCodec(TrainableCodec):
     def explain(self, image: Image, rate_point: RatePoint) -> Explanation:
         """What encoding does to the latent of an image."""
         return self._coder(rate_point).explain(image)
+
+    def complexity(self, rate_point: RatePoint) -> Complexity:
+        """What network and LSMnet compute."""
+        from .complexity import complexity_of
+        from .weights_file import load_ncn
+
+        return complexity_of(*load_ncn(self._files[rate_point], self._decoders[rate_point]))
 
     def _coder(self, rate_point: RatePoint) -> ImageCoder:
         from .coder import ImageCoder
