@@ -86,7 +86,7 @@ def needed_rates_text(needed: pd.DataFrame) -> str:
     shown = shown_needed_rates(needed)
     if shown.empty:
         return ""
-    widths = {name: max(map(len, [name, *shown[name]])) for name in shown}
+    widths = {str(name): max(map(len, [str(name), *shown[name]])) for name in shown}
     left = {name: f"{{:<{width}}}".format for name, width in widths.items()}
     table = shown.to_string(index=False, justify="left", formatters=left)
     lines = [line.rstrip() for line in table.splitlines()]

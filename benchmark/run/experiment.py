@@ -60,6 +60,7 @@ class Experiment:
         bitstreams: run folder that encodings are taken from.
         job_limit_s: seconds after which a job is given up; None for no limit.
         command: how the experiment can be asked for again.
+        options_file: the content of ``run.toml``; empty for none.
     """
 
     dataset: str = "miniscapes"
@@ -73,6 +74,7 @@ class Experiment:
     bitstreams: Path | None = None
     job_limit_s: float | None = None
     command: str = ""
+    options_file: str = ""
 
 
 @dataclass(frozen=True)
