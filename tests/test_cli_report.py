@@ -96,6 +96,14 @@ def test_compressais_own_plotting_tool_draws_the_run(reported, tmp_path):
     assert {(31, 119, 180), (255, 127, 14)} <= colours
 
 
+def test_codec_compare_finds_every_file_that_its_list_names(reported):
+    folder = reported[0] / "codec-compare"
+    listed = [name for (name,) in json.loads((folder / "batches.json").read_text())]
+    assert sorted(listed) == ["jpeg.json", "webp.json"]
+    for name in listed:
+        assert len(json.loads((folder / name).read_text())["field_values"]) % IMAGES == 0
+
+
 def test_a_curve_from_elsewhere_is_drawn_and_nothing_else(reported):
     run, printed = reported
     page = (run / "report.html").read_text()

@@ -10,6 +10,7 @@ from benchmark.evaluation.curves import MEASURED, ap_name, curves
 from benchmark.evaluation.needed_rates import point_deltas
 from benchmark.evaluation.opened_run import OpenedRun
 from benchmark.evaluation.tables import SUMMARY, Tables
+from benchmark.report.codec_compare import codec_compare_files
 from benchmark.report.compressai_json import compressai_results
 from benchmark.report.curve_plots import draw_curves, render
 from benchmark.report.gallery import make_gallery
@@ -45,6 +46,8 @@ def write_report(
     several = summary[summary["codec"].isin(list(curves(summary)))]
     for codec, text in compressai_results(several, tables.commands).items():
         folder.write_file(f"compressai/{codec}.json", text.encode())
+    for name, text in codec_compare_files(run).items():
+        folder.write_file(f"codec-compare/{name}", text.encode())
     figure = draw_curves(pd.concat([summary, *external], ignore_index=True))
     pictures = {kind: render(figure, kind) for kind in ("svg", "png")}
     for kind, content in pictures.items():
