@@ -298,7 +298,7 @@ _COMMANDS = {
     "run": _Command(
         "compress, decode, judge, compare",
         "Compresses images with codecs at several rate points, lets the analysis network judge the "
-        "decoded images, and compares the codecs. Without options: a first look at 12 images of "
+        "decoded images, and compares the codecs. Without options: a first look at 8 images of "
         "Miniscapes with all codecs that can run here. Run again after any interruption, it goes "
         "on.",
         add_run,

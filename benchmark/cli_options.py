@@ -16,7 +16,7 @@ from benchmark.options_file import options_text
 CarryOut = Callable[[argparse.Namespace], int]
 """Carries out a command and returns the exit code."""
 
-_FIRST_LOOK = 12
+_FIRST_LOOK = 8
 _AP_KINDS = ("coco", "cityscapes")
 
 
