@@ -39,6 +39,7 @@ from benchmark.run.record import Record
 from benchmark.run.run_folder import RunFolder
 from benchmark.run.same_bits import same_bits
 from benchmark.runner import Runner, open_runner
+from benchmark.system.files import in_utf8
 from benchmark.system.machine import machine, versions
 
 _log = logging.getLogger("benchmark")
@@ -212,7 +213,7 @@ def perform(
             manifest = with_complexity(manifest, [choice for choice, _ in prepared.choices])
             folder.write_manifest(manifest)
         if prepared.experiment.options_file:
-            folder.write_file("run.toml", prepared.experiment.options_file.encode())
+            folder.write_file("run.toml", in_utf8(prepared.experiment.options_file))
         number = len(manifest.invocations) - 1
         categories = tuple(prepared.network.categories) if prepared.network else ()
         waiting = [replace(job, invocation=number, categories=categories) for job in waiting]
