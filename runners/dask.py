@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from distributed import Client, as_completed
+from distributed import Client, Future, as_completed, wait
 
 from benchmark.errors import UsageError
 from benchmark.runner import Failed, Outcome, Result, Runner, Task, attempt
@@ -38,10 +38,14 @@ class DaskRunner(Runner):
         waiting = iter(tasks)
         working = as_completed()
         tasks_of = {}
+        died = []
+
+        def start(task: Task) -> Future:
+            return self._client.submit(attempt, function, task, handed, pure=False)
 
         def start_next() -> None:
             for task in waiting:
-                future = self._client.submit(attempt, function, task, handed, pure=False)
+                future = start(task)
                 tasks_of[future] = task
                 working.add(future)
                 return
@@ -54,6 +58,13 @@ class DaskRunner(Runner):
             if future.status == "finished":
                 yield future.result()
             else:  # Dask has tried it on several workers, and each has died
+                died.append(task)
+        for task in died:  # alone: another task may have been what killed them
+            future = start(task)
+            wait(future)
+            if future.status == "finished":
+                yield future.result()
+            else:
                 yield Failed(task, f"its Dask workers died: {future.exception()}")
 
     def close(self) -> None:
