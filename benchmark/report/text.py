@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import textwrap
+from pathlib import Path
 
 import pandas as pd
 
 from benchmark.evaluation.complexity import complexity_lines
 from benchmark.evaluation.curves import ap_name, measured_qualities
 from benchmark.evaluation.deltas import delta_text, label_of, remarks
+from benchmark.evaluation.tables import Tables
 from benchmark.metrics.qualities import QUALITIES
 
 _WIDTH = 100
@@ -90,6 +92,14 @@ def tables_text(
     if published := sorted(set(summary.loc[summary["source"] == "published", "codec"])):
         parts[-1] += f"\n{', '.join(published)}: the published curve, not measured in this run."
     return "\n\n".join(parts)
+
+
+def outcome_text(tables: Tables, anchor: str, path: Path) -> str:
+    """Return the tables of a run with the notes on them, and where its curves and report lie."""
+    text = tables_text(tables.summary, tables.against(anchor), anchor, tables.incomplete)
+    notes = [f"{note}." for note in tables.notes]
+    files = f"\nCurves: {path}/curves.svg and .png, report: {path}/report.html"
+    return "\n".join([text, *notes, files])
 
 
 def _numbers(values: pd.Series, digits: int) -> pd.Series:
