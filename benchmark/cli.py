@@ -170,13 +170,10 @@ def _print_outcome(run: Run) -> None:
 
 
 def _print_tables(run: Run) -> None:
-    from benchmark.report.text import tables_text
+    from benchmark.report.text import outcome_text
 
     assert run.tables is not None
-    print(tables_text(run.tables, run.anchor))
-    for note in run.tables.notes:
-        print(f"{note}.")
-    print(f"\nCurves: {run.path}/curves.svg and .png, report: {run.path}/report.html")
+    print(outcome_text(run.tables, run.anchor, run.path))
 
 
 def _report(options: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""The commands on single files: encode one, decode one, export a run's decoded images."""
+"""The commands on files: encode one, decode one, export a run's decoded images, merge runs."""
 
 from __future__ import annotations
 
@@ -149,6 +149,27 @@ def _export(options: argparse.Namespace) -> Iterator[Done]:
     yield Done(f"{options.out}: {written} of {len(chosen)} images")
 
 
+def _add_merge(merge: argparse.ArgumentParser) -> None:
+    merge.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run folders, only read")
+    merge.add_argument("--out", type=Path, required=True, metavar="RUN", help="a new run folder")
+
+
+def _merge(options: argparse.Namespace) -> Iterator[Done]:
+    from benchmark.merging import merge_runs
+    from benchmark.report.text import outcome_text
+
+    run, brought = merge_runs(options.runs, options.out)
+    for source in brought:
+        twice = source.results - source.new
+        already = f", {twice} of which were there already" if twice else ""
+        yield Done(f"{source.path}: {source.results} results{already}")
+    yield Done(f"{run.path}: {sum(source.new for source in brought)} results")
+    if run.tables is None:
+        yield Done("no rate point has results of all images yet")
+    else:
+        yield Done(f"\n{outcome_text(run.tables, run.anchor, run.path)}")
+
+
 def _codec(options: argparse.Namespace) -> Codec:
     from benchmark.codec import open_codec
 
@@ -194,5 +215,12 @@ FILE_COMMANDS = {
         "writes the images as PNG.",
         _add_export,
         _export,
+    ),
+    "merge": FileCommand(
+        "several runs as one",
+        "Merges run folders that were made apart, with other codecs, rate points or images of the "
+        "same data set, into a new one, and evaluates it.",
+        _add_merge,
+        _merge,
     ),
 }

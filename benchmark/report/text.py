@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from pathlib import Path
 
 import pandas as pd
 
@@ -108,6 +109,13 @@ def tables_text(tables: Tables, anchor: str) -> str:
     if tables.signature:
         parts.append(f"Signature: {tables.signature}")
     return "\n\n".join(parts)
+
+
+def outcome_text(tables: Tables, anchor: str, path: Path) -> str:
+    """Return the tables of a run with the notes on them, and where its curves and report lie."""
+    notes = [f"{note}." for note in tables.notes]
+    files = f"\nCurves: {path}/curves.svg and .png, report: {path}/report.html"
+    return "\n".join([tables_text(tables, anchor), *notes, files])
 
 
 def _numbers(values: pd.Series, digits: int) -> pd.Series:

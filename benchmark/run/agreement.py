@@ -18,7 +18,9 @@ _FORMER_SOURCE = "source"
 """The hash of one module in the identities of format 1: another measure than today's ``code``."""
 
 
-def check_agreement(before: Manifest, now: Manifest, folder: Path, prove: Prove) -> None:
+def check_agreement(
+    before: Manifest, now: Manifest, folder: Path, prove: Prove, other: Path | None = None
+) -> None:
     """Raise a `UsageError` if a folder was made with something else than what is asked for now.
 
     What a folder of an older format does not say (the device, a codec's source) is not compared;
@@ -29,37 +31,47 @@ def check_agreement(before: Manifest, now: Manifest, folder: Path, prove: Prove)
         now: what is asked for, as its only invocation.
         folder: for the messages.
         prove: for codecs whose identity does not say all.
+        other: a folder that holds what ``now`` says, where that is merged with the first one.
     """
-    _check_same("the data set", now.dataset.spec, before.dataset.spec, folder)
+    now_is = f"{other} with" if other else "now it is"
+    advice = "only runs that agree can be merged" if other else "choose another --out"
+
+    def check_same(what: str, now: Any, before: Any, advice: str = advice) -> None:
+        if now != before:
+            raise UsageError(
+                f"{folder} was made with {what} {_only(before, now)}, {now_is} "
+                f"{_only(now, before)}: {advice}"
+            )
+
+    check_same("the data set", now.dataset.spec, before.dataset.spec)
     known = before.images
     for name, image in now.images.items():
         if name in known:
-            _check_same(f"another image {name}:", _hashes(image), _hashes(known[name]), folder)
-    _check_same("the analysis network", _network(now), _network(before), folder)
+            check_same(f"another image {name}:", _hashes(image), _hashes(known[name]))
+    check_same("the analysis network", _network(now), _network(before))
     if now.device and before.device:
-        _check_same(
-            "the analysis network on the device", now.device, before.device, folder,
-            "choose it with --device, or another --out",
+        check_same(
+            "the analysis network on the device", now.device, before.device,
+            advice if other else "choose it with --device, or another --out",
         )  # fmt: skip
     for name, codec in now.codecs.items():
         if name in before.codecs:
             old = before.codecs[name]
-            difference = differs(codec, old) or (prove(name) if lacks_code(old) else "")
+            difference = differs(codec, old, now_is) or (prove(name) if lacks_code(old) else "")
             if difference:
                 raise UsageError(
-                    f"{folder} was made with another codec {name}: {difference}: choose another "
-                    "--out"
+                    f"{folder} was made with another codec {name}: {difference}: {advice}"
                 )
 
 
-def differs(now: CodecEntry, before: CodecEntry) -> str:
+def differs(now: CodecEntry, before: CodecEntry, now_is: str = "now it is") -> str:
     """Return what differs between two identities of a codec; empty where nothing does."""
     ours, theirs = dict(now.identity), dict(before.identity)
     if lacks_code(before):
         theirs.pop(_FORMER_SOURCE, None)
         ours = {key: ours[key] for key in ours if key in theirs}
         theirs = {key: theirs[key] for key in theirs if key in ours}
-    return "" if ours == theirs else f"{_only(theirs, ours)}, now it is {_only(ours, theirs)}"
+    return "" if ours == theirs else f"{_only(theirs, ours)}, {now_is} {_only(ours, theirs)}"
 
 
 def lacks_code(codec: CodecEntry) -> bool:
@@ -94,16 +106,6 @@ def _hashes(image: ImageEntry) -> dict[str, str]:
 
 def _network(manifest: Manifest) -> dict[str, str | None]:
     return {"spec": manifest.analysis.spec, **manifest.analysis.identity}
-
-
-def _check_same(
-    what: str, now: Any, before: Any, folder: Path, advice: str = "choose another --out"
-) -> None:
-    if now != before:
-        raise UsageError(
-            f"{folder} was made with {what} {_only(before, now)}, now it is "
-            f"{_only(now, before)}: {advice}"
-        )
 
 
 def _only(value: Any, other: Any) -> str:

@@ -25,6 +25,7 @@ from benchmark.run.carry_out import OnProgress, RunOutcome, carry_out, waiting_j
 from benchmark.run.choice import choose_codecs
 from benchmark.run.complexity import with_complexity
 from benchmark.run.device import choose_device, device_identity
+from benchmark.run.image_numbers import known_numbers, with_new_images
 from benchmark.run.jobs import CodecChoice, Job, plan_jobs
 from benchmark.run.manifest import (
     AnalysisEntry,
@@ -270,25 +271,10 @@ def _fingerprints(dataset: Dataset, pictures: Sequence[Picture]) -> dict[str, Im
 def _numbered(
     pictures: Sequence[Picture], before: Manifest | None, records: Sequence[Record]
 ) -> list[Picture]:
-    """The images with the numbers that the run folder gave them: images are told by their names.
-
-    A new one keeps the data set's number, unless the folder has given it to another. The records
-    have the last word, since the detections go by their numbers.
-    """
-    numbers = {record.image: record.image_id for record in records}
-    taken = set(numbers.values())
-    for name, image in (before.images if before is not None else {}).items():
-        if name not in numbers and image.id is not None and image.id not in taken:
-            numbers[name] = image.id
-            taken.add(image.id)
-    numbered = []
-    for picture in pictures:
-        if picture.name not in numbers:
-            free = picture.id if picture.id not in taken else max(taken) + 1
-            numbers[picture.name] = free
-            taken.add(free)
-        numbered.append(replace(picture, id=numbers[picture.name]))
-    return numbered
+    """The images with the numbers that the run folder gave them: images are told by their names."""
+    own = {picture.name: picture.id for picture in pictures}
+    numbers = with_new_images(known_numbers(before, records), own)
+    return [replace(picture, id=numbers[picture.name]) for picture in pictures]
 
 
 def _manifest(

@@ -19,6 +19,9 @@ from benchmark.run.manifest import Manifest, manifest_text, parse_manifest
 from benchmark.run.record import Record, parse_record, record_line, replaced, whole_values
 from benchmark.system.files import UNFINISHED, write_whole
 
+LOCK = ".lock"
+"""The file that keeps other processes from writing to a run folder."""
+
 
 class RunFolder:
     """Read and write a run folder; a run that was killed at any moment goes on.
@@ -30,7 +33,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = filelock.FileLock(path / _LOCK, timeout=0)
+        self._lock = filelock.FileLock(path / LOCK, timeout=0)
 
     def __reduce__(self) -> tuple[type[RunFolder], tuple[Path]]:
         return RunFolder, (self.path,)  # a lock stays in its process
@@ -49,7 +52,7 @@ class RunFolder:
             if file.exists():
                 return parse_manifest(file.read_bytes(), file)
             if self.path.exists() and any(
-                entry.name != _LOCK and not entry.name.startswith(UNFINISHED)
+                entry.name != LOCK and not entry.name.startswith(UNFINISHED)
                 for entry in self.path.iterdir()
             ):
                 raise UsageError(f"{self.path} holds files, but no run: choose another --out")
@@ -116,6 +119,10 @@ class RunFolder:
             self._lock.release()
 
     # Results
+
+    def holds_unknown_records(self) -> bool:
+        """Return whether there are whole lines of records that this version does not know."""
+        return any(isinstance(line, _UnknownLine) for line in self._record_lines())
 
     def add(self, record: Record, bitstream: bytes | None, detections: Sequence[Detection]) -> None:
         """Add the result of one image; it is lost or kept as a whole."""
@@ -260,7 +267,6 @@ class _UnknownLine:
 
 
 _ANOTHER = "choose another --out"
-_LOCK = ".lock"
 _RECORDS = "records.jsonl"
 _ARRAY_END = b"\n]\n"
 _EMPTY_ARRAY = b"[" + _ARRAY_END
