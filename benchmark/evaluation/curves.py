@@ -28,6 +28,11 @@ def measured_qualities(summary: pd.DataFrame) -> list[Quality]:
     ]
 
 
+def main_qualities(summary: pd.DataFrame) -> list[Quality]:
+    """Return those of `measured_qualities` that stand in the table of rate points."""
+    return [quality for quality in measured_qualities(summary) if not quality.detail]
+
+
 def compared_qualities(summary: pd.DataFrame) -> list[Quality]:
     """Return those of `measured_qualities` that have curves and Bjontegaard deltas."""
     return [quality for quality in measured_qualities(summary) if quality in COMPARED]

@@ -28,6 +28,9 @@ _FIRST += ["encode_s", "decode_s", "analysis_s"]
 INCOMPLETE = ["codec", "rate_point", "images", "of"]
 """The columns of `incomplete_points`."""
 
+IMAGES = ["codec", "rate_point", "image", "wap"]
+"""The columns of the table of single images."""
+
 Ids = Mapping[int, int]
 """The number of an image in the data set by its number in the run folder."""
 
@@ -38,12 +41,14 @@ def rate_point_table(
     truth: RunTruth | None,
     runner: Runner,
     codecs: Collection[str] | None = None,
-) -> pd.DataFrame:
-    """Return one row per codec and rate point that has all of the images, by falling rate.
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return one row per codec and rate point that has all of the images, and their single images.
 
-    Columns: codec, rate_point, images, bpp (mean over the images), the qualities by their column
-    (`benchmark.metrics.qualities`; NaN where one was not measured on all images), encode_s,
-    decode_s, analysis_s (means), ap (coco or cityscapes), ap_CLASS (percent).
+    The first is ordered by falling rate. Its columns: codec, rate_point, images, bpp (mean over
+    the images), the qualities by their column (`benchmark.metrics.qualities`; NaN where one was
+    not measured on all images), encode_s, decode_s, analysis_s (means), ap (a key of `AP_NAMES`),
+    ap_CLASS and ap50_CLASS (percent). The second's: codec, rate_point, image, wap (of the image
+    by itself, in percent).
 
     Args:
         run: the run.
@@ -64,10 +69,20 @@ def rate_point_table(
         ids = {picture.name: picture.id for picture in pictures}
         found = all_results(runner, _evaluate, list(whole), "average precision",
                             (truth, run.folder, ids, whole))  # fmt: skip
-        for name, values in pd.DataFrame(found, index=table.index).items():
+        overall = pd.DataFrame([its for its, _ in found], index=table.index)
+        for name, values in overall.items():
             table[name] = values
+        image_names = {picture.id: picture.name for picture in pictures}
+        lines = [
+            (*key, image_names[id_], wap)
+            for key, (_, images) in zip(whole, found, strict=True)
+            for id_, wap in images.items()
+        ]
+    else:
+        lines = []
     table["ap"] = truth.ap if truth else None
-    return table.sort_values(["codec", "bpp"], ascending=[True, False], ignore_index=True)
+    table = table.sort_values(["codec", "bpp"], ascending=[True, False], ignore_index=True)
+    return table, pd.DataFrame(lines, columns=IMAGES)
 
 
 def incomplete_points(
@@ -209,6 +224,6 @@ def _evaluate(
     ids: Mapping[str, int],
     records: Mapping[tuple[str, str], Sequence[Record]],
     key: tuple[str, str],
-) -> dict[str, float]:
+) -> tuple[dict[str, float], Mapping[int, float]]:
     own = _ids(records[key], ids)
     return truth.qualities(detections_by_id(folder, key, own, records[key]))

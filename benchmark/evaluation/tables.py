@@ -19,6 +19,7 @@ from benchmark.evaluation.needed_rates import needed_rates
 from benchmark.evaluation.opened_run import OpenedRun
 from benchmark.evaluation.published_run import published_anchor, published_folder
 from benchmark.evaluation.rate_points import (
+    IMAGES,
     INCOMPLETE,
     incomplete_points,
     notes_on,
@@ -49,6 +50,7 @@ class Tables:
         needed: what 99 % and 95 % of the uncompressed wAP take
             (`benchmark.evaluation.needed_rates.needed_rates`).
         signature: what the numbers rest on, in one line (`benchmark.evaluation.signature`).
+        images: the wAP of each image by itself (`rate_point_table`).
     """
 
     summary: pd.DataFrame
@@ -58,6 +60,7 @@ class Tables:
     incomplete: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=INCOMPLETE))
     needed: pd.DataFrame = field(default_factory=pd.DataFrame)
     signature: str = ""
+    images: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=IMAGES))
 
     def against(self, anchor: str) -> pd.DataFrame:
         """Return the deltas against one anchor."""
@@ -87,10 +90,11 @@ def evaluate(
     dataset = DetectedTruth(run) if ap == DETECTED else run.dataset
     truth = RunTruth(dataset, pictures, ap) if ap else None
     runs = {MEASURED: run}
-    summary = rate_point_table(run, pictures, truth, runner).assign(source=MEASURED)
+    summary, images = rate_point_table(run, pictures, truth, runner)
+    summary = summary.assign(source=MEASURED)
     lacks_anchor = not summary.empty and anchor not in set(summary["codec"])
     if lacks_anchor and (lent := published_anchor(anchor, run)):
-        rows = rate_point_table(lent, pictures, truth, runner, {anchor})
+        rows, _ = rate_point_table(lent, pictures, truth, runner, {anchor})
         if not rows.empty:
             runs[PUBLISHED] = lent
             summary = pd.concat([summary, rows.assign(source=PUBLISHED)], ignore_index=True)
@@ -106,7 +110,7 @@ def evaluate(
         summary, delta_rates(summary, list(curves(summary)), resampled_curves),
         _commands(summary, runs), notes, incomplete_points(run.manifest, run.records, names),
         needed_rates(summary, resampled_curves, original),
-        signature(run, pictures, ap, resample),
+        signature(run, pictures, ap, resample), images,
     )  # fmt: skip
 
 

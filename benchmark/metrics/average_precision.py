@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,22 +13,35 @@ from pycocotools import mask as coco_mask
 
 from benchmark.analysis.analysis_network import AnalysisNetwork, Detection
 from benchmark.datasets.dataset import Category, Dataset, Picture, read_image
-from benchmark.metrics.coco_evaluation import accumulate, coco, load_results, match
+from benchmark.metrics.coco_evaluation import SIZES, accumulate, coco, load_results, match
+from benchmark.metrics.single_images import wap_of_images
 
 
 @dataclass(frozen=True)
 class AveragePrecision:
-    """How well an analysis network did, all in percent.
+    """How well an analysis network did, all in percent; NaN where there are no such instances.
 
     Attributes:
         wap: mean of the classes' AP, weighted by their numbers of instances.
         ap50: mean of the classes' AP at IoU 0.5, unweighted.
         classes: AP of each class that has instances, by its name.
+        classes_50: the same at IoU 0.5.
+        small, medium, large: wAP of the instances of one of COCO's sizes
+            (`benchmark.metrics.coco_evaluation.SIZES`), weighted by their numbers of that size.
+        recall: mean over IoU 0.50:0.05:0.95 and the classes, weighted as in wAP, of the share of
+            instances that are found: COCO's AR for at most 100 detections.
+        images: wAP of each image with instances by itself, by its id; weighted by its own.
     """
 
     wap: float
     ap50: float
     classes: Mapping[str, float]
+    classes_50: Mapping[str, float]
+    small: float = math.nan
+    medium: float = math.nan
+    large: float = math.nan
+    recall: float = math.nan
+    images: Mapping[int, float] = field(default_factory=dict)
 
 
 class GroundTruth:
@@ -53,6 +66,17 @@ class GroundTruth:
         counted = [entry["category_id"] for entry in annotations if not entry["iscrowd"]]
         self.instances = {category.id: counted.count(category.id) for category in self.categories}
         """Number of instances of each class, by its id; ignored ones are not counted."""
+        self._of_size = {
+            size: [
+                sum(
+                    low <= entry["area"] <= high
+                    for entry in annotations
+                    if entry["category_id"] == category.id and not entry["iscrowd"]
+                )
+                for category in self.categories
+            ]
+            for size, (low, high) in SIZES.items()
+        }
 
     @property
     def annotations(self) -> Mapping[str, Any]:
@@ -69,25 +93,38 @@ class GroundTruth:
             kind: ``segm`` compares masks, ``bbox`` boxes; the box of an instance is that of its
                 mask.
         """
-        precision = self._precision(detections, kind)
-        by_category = {
-            category.id: precision[:, :, index].mean(axis=1)
-            for index, category in enumerate(self.categories)
-        }
-        return average(self.categories, self.instances, by_category)
-
-    def _precision(
-        self, detections: Mapping[int, Sequence[Detection]], kind: str
-    ) -> NDArray[np.float64]:
-        """Interpolated precision, of shape IoU thresholds (10) x recalls (101) x classes."""
         results = [
             detection.to_coco(picture_id)
             for picture_id in self.picture_ids
             for detection in detections.get(picture_id, ())
         ]
-        if not results:
-            return np.zeros((10, 101, len(self.categories)))
-        return accumulate(match(self._coco, load_results(self._coco, results), kind))
+        if results:
+            found = load_results(self._coco, results)
+        else:  # which pycocotools does not read
+            found = coco({**self.annotations, "annotations": []})
+        if kind == "bbox":
+            return self._overall(accumulate(match(self._coco, found, kind))[0])
+        evaluation = match(self._coco, found, kind, list(SIZES))
+        precision, recall = accumulate(evaluation)
+        by_size = {
+            size: _weighted(precision[..., index].mean(axis=(0, 1)), self._of_size[size])
+            for index, size in enumerate(SIZES)
+        }
+        return replace(
+            self._overall(precision),
+            small=by_size["small"],
+            medium=by_size["medium"],
+            large=by_size["large"],
+            recall=_weighted(recall[..., 0].mean(axis=0), self._of_size["all"]),
+            images=wap_of_images(evaluation),
+        )
+
+    def _overall(self, precision: NDArray[np.float64]) -> AveragePrecision:
+        by_category = {
+            category.id: precision[:, :, index, 0].mean(axis=1)
+            for index, category in enumerate(self.categories)
+        }
+        return average(self.categories, self.instances, by_category)
 
 
 def average(
@@ -103,13 +140,22 @@ def average(
         precisions: AP of each class at IoU 0.5, 0.55, ..., 0.95, by its id, from 0 to 1.
     """
     counted = [category for category in categories if instances[category.id]]
-    if not counted:
-        return AveragePrecision(math.nan, math.nan, {})
     classes = {category.name: 100 * float(precisions[category.id].mean()) for category in counted}
-    weights = [instances[category.id] for category in counted]
-    wap = float(np.average(list(classes.values()), weights=weights))
-    at_half = 100 * float(np.mean([precisions[category.id][0] for category in counted]))
-    return AveragePrecision(wap, at_half, classes)
+    at_half = {category.name: 100 * float(precisions[category.id][0]) for category in counted}
+    return AveragePrecision(
+        wap=_weighted(
+            [precisions[category.id].mean() for category in counted],
+            [instances[category.id] for category in counted],
+        ),
+        ap50=float(np.mean(list(at_half.values()))) if counted else math.nan,
+        classes=classes,
+        classes_50=at_half,
+    )
+
+
+def _weighted(values: Sequence[float] | NDArray[np.float64], weights: Sequence[float]) -> float:
+    """The weighted mean of values from 0 to 1, in percent; NaN where all weights are 0."""
+    return 100 * float(np.average(values, weights=weights)) if np.any(weights) else math.nan
 
 
 def encoded(mask: NDArray[np.bool_]) -> dict[str, Any]:

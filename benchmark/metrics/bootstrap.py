@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
-from pycocotools.cocoeval import Params
+from pycocotools.cocoeval import COCOeval, Params
 
 from benchmark.metrics import coco_evaluation
 from benchmark.metrics.coco_evaluation import coco
@@ -145,10 +145,18 @@ def match(truth: Mapping[str, Any], detections: Sequence[Mapping[str, Any]]) -> 
     evaluation = coco_evaluation.match(
         coco({**truth, "annotations": annotations}), coco({**truth, "annotations": found}), "segm"
     )
+    return matches_of(evaluation)
+
+
+def matches_of(evaluation: COCOeval) -> list[Matches]:
+    """Return the matches of each class, by rising id, from what pycocotools has evaluated.
+
+    Of several sizes it is the first.
+    """
     parameters = evaluation.params
-    images = len(parameters.imgIds)
+    images, of_class = len(parameters.imgIds), len(evaluation.evalImgs) // len(parameters.catIds)
     return [
-        _matches(evaluation.evalImgs[index * images : (index + 1) * images])
+        _matches(evaluation.evalImgs[index * of_class : index * of_class + images])
         for index in range(len(parameters.catIds))
     ]
 

@@ -60,8 +60,13 @@ class RunTruth:
 
             self._masks = CityscapesGroundTruth(dataset, pictures)
 
-    def qualities(self, detections: Mapping[int, Sequence[Detection]]) -> dict[str, float]:
-        """Return all qualities of detections, and ``ap_CLASS`` of each class, by column.
+    def qualities(
+        self, detections: Mapping[int, Sequence[Detection]]
+    ) -> tuple[dict[str, float], Mapping[int, float]]:
+        """Return all qualities of detections by column, and the wAP of single images.
+
+        Besides those of `QUALITIES` there are ``ap_CLASS`` and ``ap50_CLASS`` of each class. The
+        images' are in percent, by their ids; Cityscapes' AP has neither these nor sizes.
 
         Args:
             detections: what was found in each image, by the image's id in the data set.
@@ -73,11 +78,15 @@ class RunTruth:
             for name, quality in QUALITIES.items()
             if quality.of_detections
         }
-        classes = {f"ap_{name}": masks.classes.get(name, math.nan) for name in self.class_names}
-        return overall | classes
+        classes = {
+            f"{column}_{name}": values.get(name, math.nan)
+            for column, values in (("ap", masks.classes), ("ap50", masks.classes_50))
+            for name in self.class_names
+        }
+        return overall | classes, masks.images
 
 
-_NONE = AveragePrecision(math.nan, math.nan, {})
+_NONE = AveragePrecision(math.nan, math.nan, {}, {})
 
 
 def _have_masks(detections: Mapping[int, Sequence[Detection]]) -> bool:

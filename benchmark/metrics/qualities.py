@@ -44,6 +44,7 @@ class Quality:
             attribute of `benchmark.metrics.average_precision.AveragePrecision`.
         higher_is_better: whether a larger value is a better one.
         compared: whether curves are drawn and Bjontegaard deltas computed at equal quality.
+        detail: whether it stands with the classes' AP, not in the table of rate points.
         smallest, largest: the range of its values.
         exact: what takes infinity's place in a mean, from the number of samples of an image;
             None where images without a number are left out of the mean.
@@ -59,6 +60,7 @@ class Quality:
     function: str
     higher_is_better: bool = True
     compared: bool = True
+    detail: bool = False
     smallest: float = 0
     largest: float = math.inf
     exact: Callable[[int], float] | None = None
@@ -119,6 +121,22 @@ _TABLE = (
     Quality(
         column="box_ap", label="box wAP", unit="%", needs=Needs.BOXES, function="wap", largest=100,
         names=("box_ap",),
+    ),
+    Quality(
+        column="wap_small", label="wAP small", unit="%", needs=Needs.MASKS, function="small",
+        largest=100, compared=False, detail=True, names=("wap_small",),
+    ),
+    Quality(
+        column="wap_medium", label="wAP medium", unit="%", needs=Needs.MASKS, function="medium",
+        largest=100, compared=False, detail=True, names=("wap_medium",),
+    ),
+    Quality(
+        column="wap_large", label="wAP large", unit="%", needs=Needs.MASKS, function="large",
+        largest=100, compared=False, detail=True, names=("wap_large",),
+    ),
+    Quality(
+        column="recall", label="recall", unit="%", needs=Needs.MASKS, function="recall",
+        largest=100, compared=False, detail=True, names=("recall",),
     ),
     Quality(
         column="lpips", label="LPIPS", digits=4, needs=Needs.IMAGES, higher_is_better=False,

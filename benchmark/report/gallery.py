@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import contourpy
@@ -45,6 +45,7 @@ class GalleryPicture:
         width, height: of the image, in pixels; those of the file may be smaller.
         bpp: of the bitstream.
         psnr: in dB; None for the original.
+        wap: of the image by itself, in percent; None where it has no instances.
         source: the picture's file as a data URI.
         outlines: what was detected in it, with a score of at least `SHOWN_SCORE`.
     """
@@ -56,6 +57,7 @@ class GalleryPicture:
     height: int
     bpp: float
     psnr: float | None
+    wap: float | None
     source: str
     outlines: Sequence[Outline]
 
@@ -75,15 +77,17 @@ class Gallery:
     missing: Sequence[str]
 
 
-def make_gallery(run: OpenedRun, summary: pd.DataFrame) -> Gallery:
+def make_gallery(run: OpenedRun, summary: pd.DataFrame, single: pd.DataFrame) -> Gallery:
     """Decodes a small choice of a run's bitstreams.
 
-    It is up to four images, spread over the run, and of each codec the rate point nearest to a
-    rate that all reach, with the next lower and higher one.
+    It is up to four images, half of them spread over the run and half those where most wAP is
+    lost, and of each codec the rate point nearest to a rate that all reach, with the next lower
+    and higher one.
 
     Args:
         run: the run.
         summary: of the run; only the rate points in it are shown.
+        single: the wAP of each image by itself (`rate_point_table`).
     """
     try:
         pictures = RunPictures(run)
@@ -97,7 +101,12 @@ def make_gallery(run: OpenedRun, summary: pd.DataFrame) -> Gallery:
     scale = min(1, _WIDEST / width)
     room = _MOST_PIXELS / max(1, len(chosen) * width * height * scale**2)
     count = min(len(names), max(1, min(_MOST_IMAGES, int(room))))
-    images = [names[index * len(names) // count] for index in range(count)]
+    keys = zip(single["codec"], single["rate_point"], single["image"], strict=True)
+    wap = dict(zip(keys, single["wap"], strict=True))
+    worst = [name for name in _by_loss(wap, chosen) if name in names][: count // 2]
+    others = [name for name in names if name not in worst]
+    spread = count - len(worst)
+    images = sorted([*worst, *(others[at * len(others) // spread] for at in range(spread))])
     wanted = [
         pictures.records[(*point, image)]
         for image in images
@@ -105,16 +114,17 @@ def make_gallery(run: OpenedRun, summary: pd.DataFrame) -> Gallery:
         if (*point, image) in pictures.records
     ]
     made = joblib.Parallel(n_jobs=-1, prefer="threads")(
-        joblib.delayed(_picture)(pictures, record) for record in wanted
+        joblib.delayed(_picture)(pictures, record, wap.get(record.key)) for record in wanted
     )
+    of_loss = f", {len(worst)} of them those where most wAP is lost" if worst else ""
     missing: dict[str, str] = {}
     for record, its in zip(wanted, made, strict=True):
         if isinstance(its, NotAvailable):
             missing.setdefault(record.codec, str(its))
     return Gallery(
         [its for its in made if isinstance(its, GalleryPicture)],
-        f"{count} of {len(names)} images, and of each codec up to three rate points around a rate "
-        f"that all reach; shown as WebP of quality {_WEBP_QUALITY}"
+        f"{count} of {len(names)} images{of_loss}, and of each codec up to three rate points "
+        f"around a rate that all reach; shown as WebP of quality {_WEBP_QUALITY}"
         + (f", {_WIDEST} pixels wide." if scale < 1 else "."),
         list(missing.values()),
     )
@@ -137,7 +147,22 @@ def _choose(records: Iterable[Record], image: str) -> list[tuple[str, str]]:
     return chosen
 
 
-def _picture(pictures: RunPictures, record: Record) -> GalleryPicture | NotAvailable:
+def _by_loss(
+    wap: Mapping[tuple[str, str, str], float], points: Sequence[tuple[str, str]]
+) -> list[str]:
+    """Images by falling loss: what the rate points leave of the original's wAP, in their mean."""
+    compressed = [point for point in points if point[0] != UNCOMPRESSED]
+    losses: dict[str, float] = {}
+    for (codec, _, image), original in wap.items():
+        left = [wap[(*point, image)] for point in compressed if (*point, image) in wap]
+        if codec == UNCOMPRESSED and left:
+            losses[image] = original - sum(left) / len(left)
+    return sorted(losses, key=losses.__getitem__, reverse=True)
+
+
+def _picture(
+    pictures: RunPictures, record: Record, wap: float | None
+) -> GalleryPicture | NotAvailable:
     try:
         image = pictures.decoded(record)
     except NotAvailable as error:
@@ -151,6 +176,7 @@ def _picture(pictures: RunPictures, record: Record) -> GalleryPicture | NotAvail
         height=record.height,
         bpp=record.bpp,
         psnr=record.qualities.get("psnr"),
+        wap=wap,
         source=_data_uri(image),
         outlines=[
             Outline(names[its.category_id], its.score, _path(its))

@@ -20,6 +20,7 @@ from benchmark.evaluation.curves import (
     curve_label,
     curves,
     is_external,
+    main_qualities,
     measured_qualities,
     points,
 )
@@ -30,6 +31,7 @@ from benchmark.metrics.bjontegaard_delta import METHODS, relative_curve_differen
 from benchmark.metrics.qualities import QUALITIES, Quality
 from benchmark.report.gallery import Gallery
 from benchmark.run.manifest import Manifest
+from benchmark.run.record import UNCOMPRESSED
 from benchmark.system.files import in_utf8
 
 _METHOD_NAMES = {"akima": "Akima", "pchip": "PCHIP", "cubic": "cubic", "isotonic": "isotonic"}
@@ -73,7 +75,7 @@ def html_report(
         style=markupsafe.Markup(style),
         script=markupsafe.Markup(script),
         manifest=manifest,
-        qualities=measured_qualities(summary),
+        qualities=main_qualities(summary),
         complexity=measured_complexity(summary),
         delta_columns=[
             f"{q.label}, {_METHOD_NAMES[method]}" for q in compared for method in METHODS
@@ -81,7 +83,8 @@ def html_report(
         summary=summary.to_dict("records"),
         notes=tables.notes,
         ap=ap_name(summary),
-        classes=[column for column in summary if str(column).startswith("ap_")],
+        details=[quality for quality in measured_qualities(summary) if quality.detail],
+        classes=[str(name)[3:] for name in summary if str(name).startswith("ap_")],
         measured=summary[summary["source"] != EXTERNAL].to_dict("records"),
         anchor=anchor,
         deltas=by_anchor.get(anchor, []),
@@ -97,6 +100,7 @@ def html_report(
             "curves": _curves(summary),
             "deltas": by_anchor,
             "differences": _differences(tables.summary, list(by_anchor)),
+            "original": UNCOMPRESSED,
             "pictures": [asdict(picture) for picture in gallery.pictures] if gallery else [],
         },
     )

@@ -368,8 +368,10 @@ const sides = ["left", "right"];
 
 function setUpGallery() {
   if (!data.pictures.length) return;
-  const images = [...new Set(data.pictures.map((picture) => picture.image))];
-  for (const image of images) byId("image").append(new Option(image, image));
+  byId("order").append(new Option("name", ""));
+  const compressed = data.pictures.filter((picture) => lossOf(picture) !== null);
+  for (const name of new Set(compressed.map(nameOf))) byId("order").append(new Option(`loss of ${name}`, name));
+  byId("order").addEventListener("change", orderImages);
   for (const side of sides) {
     const layer = element("div", { id: `${side}-layer` });
     layer.append(element("img", { alt: "", draggable: "false" }), drawing("svg", { "aria-hidden": "true" }));
@@ -391,7 +393,31 @@ function setUpGallery() {
   });
   stage.addEventListener("pointermove", (event) => { if (event.buttons) follow(event); });
   byId("gallery").hidden = false;
+  orderImages();
+}
+
+// What an image by itself loses of its wAP; null where it is the original or is not known
+function lossOf(picture) {
+  const original = data.pictures.find((its) => its.image === picture.image && its.codec === data.original && its.wap !== null);
+  return original && original !== picture && picture.wap !== null ? original.wap - picture.wap : null;
+}
+
+// The images by name, or those first where a rate point loses most; that one is shown on the right
+function orderImages() {
+  const name = byId("order").value;
+  const images = [...new Set(data.pictures.map((picture) => picture.image))];
+  const losses = new Map(images.map((image) => {
+    const picture = data.pictures.find((its) => its.image === image && nameOf(its) === name);
+    return [image, picture ? lossOf(picture) : null];
+  }));
+  if (name) images.sort((a, b) => (losses.get(b) ?? -Infinity) - (losses.get(a) ?? -Infinity));
+  byId("image").replaceChildren(...images.map((image) => {
+    const loss = losses.get(image);
+    return new Option(loss === null ? image : `${image}: ${number(-loss, 1)} wAP`, image);
+  }));
   chooseImage();
+  if (name) byId("right").value = name;
+  showPictures();
 }
 
 const nameOf = (picture) => `${picture.codec} ${picture.rate_point}`;
@@ -417,7 +443,8 @@ function showPictures() {
     layer.querySelector("img").alt = `${picture.image}, ${nameOf(picture)}`;
     drawDetections(layer.querySelector("svg"), picture);
     const quality = picture.psnr === null ? "" : `, ${number(picture.psnr, 2)} dB`;
-    byId(`${side}-caption`).textContent = `${nameOf(picture)}: ${number(picture.bpp, 4)} bpp${quality}, ${picture.outlines.length} detections`;
+    const wap = picture.wap === null ? "" : `, wAP of this image ${number(picture.wap, 1)} %`;
+    byId(`${side}-caption`).textContent = `${nameOf(picture)}: ${number(picture.bpp, 4)} bpp${quality}${wap}, ${picture.outlines.length} detections`;
   }
   slide();
 }

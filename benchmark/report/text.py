@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmark.evaluation.complexity import complexity_lines
-from benchmark.evaluation.curves import ap_name, measured_qualities
+from benchmark.evaluation.curves import ap_name, main_qualities
 from benchmark.evaluation.deltas import delta_text, label_of, remarks
 from benchmark.evaluation.needed_rates import shown_needed_rates
 from benchmark.evaluation.tables import Tables
@@ -37,7 +37,7 @@ def summary_text(summary: pd.DataFrame, incomplete: pd.DataFrame | None = None) 
     columns = {"codec": summary["codec"].mask(summary["codec"].duplicated(), "")}
     columns["rate point"] = summary["rate_point"]
     columns["bpp"] = _numbers(summary["bpp"], 4)
-    for quality in measured_qualities(summary):
+    for quality in main_qualities(summary):
         heading = f"{quality.label}/{quality.unit}" if quality.unit else quality.label
         columns[heading] = summary[quality.column].map(quality.text)
     columns |= {

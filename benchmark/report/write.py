@@ -39,6 +39,7 @@ def write_report(
     folder.write_file(SUMMARY, listed.to_csv(index=False).encode())
     folder.write_file("bd_rate.csv", deltas.to_csv(index=False).encode())
     folder.write_file("needed_rates.csv", tables.needed.to_csv(index=False).encode())
+    folder.write_file("image_wap.csv", tables.images.to_csv(index=False).encode())
     of_points = point_deltas(summary, anchor)
     folder.write_file("point_deltas.csv", of_points.to_csv(index=False).encode())
     table = delta_rate_table(deltas, anchor, ap_name(summary), tables.commands)
@@ -52,6 +53,6 @@ def write_report(
     pictures = {kind: render(figure, kind) for kind in ("svg", "png")}
     for kind, content in pictures.items():
         folder.write_file(f"curves.{kind}", content)
-    gallery = make_gallery(run, summary)
+    gallery = make_gallery(run, summary, tables.images)
     page = html_report(run.manifest, tables, anchor, pictures["svg"], gallery, external)
     folder.write_file("report.html", page)

@@ -28,7 +28,7 @@ def run():
     opened = OpenedRun(published_folder(), dataset)
     pictures, runner = dataset.pictures[:8], open_runner("local", 1)
     truth = RunTruth(dataset, pictures, "coco")
-    summary = rate_point_table(opened, pictures, truth, runner, CODECS)
+    summary, _ = rate_point_table(opened, pictures, truth, runner, CODECS)
     return summary.assign(source="measured"), opened, pictures, truth, runner
 
 

@@ -82,8 +82,8 @@ def imperfect(dataset, seed=1):
     return found
 
 
-def direct_wap(dataset, detections):
-    """The metric's definition, with pycocotools at its own settings."""
+def evaluated(dataset, detections):
+    """What pycocotools finds at its own settings, and the numbers of instances of its sizes."""
     annotations = []
     for picture in dataset.pictures:
         for instance in dataset.instances(picture):
@@ -111,15 +111,26 @@ def direct_wap(dataset, detections):
         evaluation = COCOeval(coco, coco.loadRes(results), "segm")
         evaluation.evaluate()
         evaluation.accumulate()
-    weighted, instances = 0.0, 0
-    for index, category in enumerate(dataset.categories):
-        number = sum(
-            annotation["category_id"] == category.id and not annotation["iscrowd"]
-            for annotation in annotations
-        )
-        weighted += number * evaluation.eval["precision"][:, :, index, 0, 2].mean()
-        instances += number
-    return 100 * weighted / instances
+    instances = [
+        [
+            sum(
+                annotation["category_id"] == category.id
+                and not annotation["iscrowd"]
+                and low <= annotation["area"] <= high
+                for annotation in annotations
+            )
+            for category in dataset.categories
+        ]
+        for low, high in evaluation.params.areaRng
+    ]
+    return evaluation.eval, np.array(instances)
+
+
+def direct_wap(dataset, detections, size=0):
+    """The metric's definition; sizes are pycocotools' all, small, medium and large."""
+    found, instances = evaluated(dataset, detections)
+    values = found["precision"][:, :, :, size, 2].mean(axis=(0, 1))
+    return 100 * (instances[size] @ values) / instances[size].sum()
 
 
 def test_perfect_detections_have_100_percent():
@@ -131,7 +142,8 @@ def test_perfect_detections_have_100_percent():
 
 def test_nothing_found_is_0_percent():
     dataset = Rectangles()
-    assert GroundTruth(dataset, dataset.pictures).average_precision({}).wap == 0
+    found = GroundTruth(dataset, dataset.pictures).average_precision({})
+    assert found.wap == found.small == found.recall == found.images[0] == 0
 
 
 def test_wap_equals_pycocotools_used_directly():
@@ -140,6 +152,41 @@ def test_wap_equals_pycocotools_used_directly():
     found = GroundTruth(dataset, dataset.pictures).average_precision(detections)
     assert 5 < found.wap < 95
     assert found.wap == pytest.approx(direct_wap(dataset, detections), abs=1e-9)
+
+
+def test_sizes_and_recall_equal_pycocotools_used_directly():
+    dataset = Rectangles()
+    detections = imperfect(dataset)
+    found = GroundTruth(dataset, dataset.pictures).average_precision(detections)
+    assert found.small == pytest.approx(direct_wap(dataset, detections, 1), abs=1e-9)
+    assert found.medium == pytest.approx(direct_wap(dataset, detections, 2), abs=1e-9)
+    assert abs(found.small - found.medium) > 1
+    assert np.isnan(found.large)  # no rectangle is
+    direct, instances = evaluated(dataset, detections)
+    recalls = direct["recall"][:, :, 0, 2].mean(axis=0)
+    recall = 100 * (instances[0] @ recalls) / instances[0].sum()
+    assert found.recall == pytest.approx(recall, abs=1e-9)
+
+
+def test_ap50_of_each_class_equals_pycocotools_used_directly():
+    dataset = Rectangles()
+    detections = imperfect(dataset)
+    found = GroundTruth(dataset, dataset.pictures).average_precision(detections)
+    direct, _ = evaluated(dataset, detections)
+    for index, category in enumerate(dataset.categories):
+        expected = 100 * direct["precision"][0, :, index, 0, 2].mean()
+        assert found.classes_50[category.name] == pytest.approx(expected, abs=1e-9)
+
+
+def test_an_image_by_itself_has_the_wap_of_a_data_set_of_this_image():
+    dataset = Rectangles(images=60)  # more than are evaluated in one piece
+    dataset._instances[7] = []
+    detections = imperfect(dataset)
+    found = GroundTruth(dataset, dataset.pictures).average_precision(detections).images
+    assert 7 not in found and len(found) == 59
+    for picture in dataset.pictures[5:60:9]:
+        alone = GroundTruth(dataset, [picture]).average_precision(detections)
+        assert found[picture.id] == pytest.approx(alone.wap, abs=1e-9)
 
 
 def test_classes_weigh_as_much_as_they_have_instances():

@@ -12,12 +12,14 @@ import PIL.Image
 from benchmark.datasets import open_dataset
 from benchmark.datasets.dataset import read_image
 from benchmark.evaluation.opened_run import OpenedRun
+from benchmark.report import gallery
 from benchmark.report.gallery import _data_uri, make_gallery
 from benchmark.run.run_folder import RunFolder
 
 
-def gallery_of(folder):
-    return make_gallery(OpenedRun(folder), pd.read_csv(folder.path / "summary.csv"))
+def gallery_of(folder, wap=()):
+    single = pd.DataFrame(wap, columns=["codec", "rate_point", "image", "wap"])
+    return make_gallery(OpenedRun(folder), pd.read_csv(folder.path / "summary.csv"), single)
 
 
 def pixels(picture):
@@ -26,12 +28,28 @@ def pixels(picture):
 
 
 def test_each_image_comes_as_the_original_and_from_each_codec(finished_run):
-    gallery = gallery_of(finished_run)
-    assert not gallery.missing
+    shown = gallery_of(finished_run)
+    assert not shown.missing
     for image in ("scene0.png", "scene1.png"):
-        its = [picture for picture in gallery.pictures if picture.image == image]
+        its = [picture for picture in shown.pictures if picture.image == image]
         assert its[0].codec == "uncompressed"
         assert {picture.codec for picture in its} == {"uncompressed", "jpeg", "jpeg2000"}
+
+
+def test_pictures_have_the_wap_of_their_image_and_those_that_lose_most_are_among_them(finished_run):
+    points = {(its.codec, its.rate_point) for its in gallery_of(finished_run).pictures}
+    images = ("scene0.png", "scene1.png")
+    for worst in images:
+        wap = [
+            (*point, image, 50 if image != worst else 80 if point[0] == "uncompressed" else 20)
+            for point in points
+            for image in images
+        ]
+        by_key = {(codec, rate, image): value for codec, rate, image, value in wap}
+        assert gallery._by_loss(by_key, sorted(points))[0] == worst
+        shown = gallery_of(finished_run, wap)
+        assert {its.wap for its in shown.pictures if its.image == worst} == {80, 20}
+        assert "2 of 2 images, 1 of them those where most wAP is lost" in shown.remark
 
 
 def test_the_pictures_are_what_they_say(finished_run):
@@ -60,9 +78,9 @@ def test_what_cannot_be_decoded_is_said_once_a_codec(finished_run, tmp_path):
     shutil.copytree(finished_run.path, run)
     for file in (run / "bitstreams/jpeg").rglob("scene*"):
         file.write_bytes(b"damaged")
-    gallery = gallery_of(RunFolder(run))
-    assert {picture.codec for picture in gallery.pictures} == {"uncompressed", "jpeg2000"}
-    (line,) = gallery.missing
+    shown = gallery_of(RunFolder(run))
+    assert {picture.codec for picture in shown.pictures} == {"uncompressed", "jpeg2000"}
+    (line,) = shown.missing
     assert line.startswith("jpeg/") and "not that of the run's record" in line
 
 
@@ -75,9 +93,9 @@ def test_a_picture_that_no_longer_comes_out_the_same_is_named_and_not_shown(fini
         if line["codec"] == "jpeg":
             line["decoded_sha256"] = "0" * 64
     (run / "records.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    gallery = gallery_of(RunFolder(run))
-    assert {picture.codec for picture in gallery.pictures} == {"uncompressed", "jpeg2000"}
-    (line,) = gallery.missing
+    shown = gallery_of(RunFolder(run))
+    assert {picture.codec for picture in shown.pictures} == {"uncompressed", "jpeg2000"}
+    (line,) = shown.missing
     assert line.startswith("jpeg/") and "not decoded to the pixels of the run's record" in line
 
 
