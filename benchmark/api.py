@@ -15,6 +15,7 @@ from benchmark.evaluation.external_curves import external_curves
 from benchmark.evaluation.opened_run import OpenedRun
 from benchmark.evaluation.tables import Tables, evaluate, read_summary, stored_tables
 from benchmark.finished_run import Run
+from benchmark.preliminary import PreliminaryTables
 from benchmark.report.write import write_report
 from benchmark.run.carry_out import OnProgress
 from benchmark.run.experiment import Experiment, perform, prepare
@@ -88,7 +89,8 @@ def run(
     prepared = prepare(experiment, Path(out), runner, jobs)
     try:
         with prepared.folder.locked():
-            performed = perform(prepared, on_progress)
+            so_far = PreliminaryTables(prepared, anchor)
+            performed = perform(prepared, on_progress, on_image=so_far.show)
             wall_s = time.perf_counter() - started
             opened = OpenedRun(prepared.folder, prepared.dataset)
             tables: Tables | None = evaluate(

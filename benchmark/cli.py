@@ -164,8 +164,8 @@ def _print_outcome(run: Run) -> None:
     )
     print(
         f"{outcome.finished} jobs in {run.wall_s:.0f} s ({outcome.reused} were done before); "
-        f"encoding, decoding and analysis took {outcome.work_s:.0f} s on {outcome.workers} "
-        f"workers{shares}"
+        f"encoding, decoding, analysis and comparing took {outcome.work_s:.0f} s "
+        f"on {outcome.workers} workers{shares}"
     )
 
 

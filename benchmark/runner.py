@@ -81,6 +81,20 @@ class Runner(ABC):
         """Let go of what the runner holds, such as connections."""
 
 
+class HereRunner(Runner):
+    """Carries out tasks in this process, one after the other: for little work beside the run's."""
+
+    name = "here"
+
+    def __init__(self, jobs: int | None = None, where: str = "") -> None:
+        self.workers = 1
+
+    def run(
+        self, function: Callable[..., Result], tasks: Sequence[Task], constants: Sequence[Any] = ()
+    ) -> Iterator[Outcome[Task, Result]]:
+        return (attempt(function, task, constants) for task in tasks)
+
+
 RUNNERS: Kind[Runner] = Kind("runner", "benchmark.runners", Runner)
 
 

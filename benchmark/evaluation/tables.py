@@ -51,6 +51,7 @@ class Tables:
             (`benchmark.evaluation.needed_rates.needed_rates`).
         signature: what the numbers rest on, in one line (`benchmark.evaluation.signature`).
         images: the wAP of each image by itself (`rate_point_table`).
+        preliminary: how far the run is, where it goes on; else empty.
     """
 
     summary: pd.DataFrame
@@ -61,6 +62,7 @@ class Tables:
     needed: pd.DataFrame = field(default_factory=pd.DataFrame)
     signature: str = ""
     images: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=IMAGES))
+    preliminary: str = ""
 
     def against(self, anchor: str) -> pd.DataFrame:
         """Return the deltas against one anchor."""
@@ -69,7 +71,7 @@ class Tables:
 
 def evaluate(
     run: OpenedRun, pictures: Sequence[Picture], runner: Runner, anchor: str, ap: str | None,
-    resample: str = RESAMPLED[0],
+    resample: str = RESAMPLED[0], preliminary: str = "",
 ) -> Tables:  # fmt: skip
     """Return the tables of a run over some of its images.
 
@@ -83,6 +85,7 @@ def evaluate(
         ap: how the average precision of masks is computed (`AP_NAMES`); None without an analysis
             network.
         resample: what bootstrap intervals are over (`benchmark.evaluation.clusters.RESAMPLED`).
+        preliminary: how far a run is that goes on; its tables have no intervals, which take long.
 
     Raises:
         UsageError: if this AP has no meaning on the data set, or all images are of one cluster.
@@ -98,7 +101,10 @@ def evaluate(
         if not rows.empty:
             runs[PUBLISHED] = lent
             summary = pd.concat([summary, rows.assign(source=PUBLISHED)], ignore_index=True)
-    resampled = bootstrapped(summary, runs, pictures, truth, runner, resample)
+    resampled = (
+        [] if preliminary
+        else bootstrapped(summary, runs, pictures, truth, runner, resample)
+    )  # fmt: skip
     summary = with_intervals(summary, resampled)
     resampled_curves = ResampledCurves(resampled)
     original = next((its for its in resampled if its.codec == UNCOMPRESSED), None)
@@ -110,7 +116,7 @@ def evaluate(
         summary, delta_rates(summary, list(curves(summary)), resampled_curves),
         _commands(summary, runs), notes, incomplete_points(run.manifest, run.records, names),
         needed_rates(summary, resampled_curves, original),
-        signature(run, pictures, ap, resample), images,
+        signature(run, pictures, ap, resample), images, preliminary,
     )  # fmt: skip
 
 

@@ -82,6 +82,7 @@ def html_report(
         ],
         summary=summary.to_dict("records"),
         notes=tables.notes,
+        preliminary=tables.preliminary,
         ap=ap_name(summary),
         details=[quality for quality in measured_qualities(summary) if quality.detail],
         classes=[str(name)[3:] for name in summary if str(name).startswith("ap_")],

@@ -53,19 +53,22 @@ def summary_text(summary: pd.DataFrame, incomplete: pd.DataFrame | None = None) 
 
 
 def delta_rates_text(deltas: pd.DataFrame, anchor: str) -> str:
-    """Return one row per codec: the Bjontegaard delta rates; below, what to doubt about them."""
+    """Return one row per codec: the Bjontegaard delta rates; below, what to doubt about them.
+
+    Of several qualities only the first one's doubts stand there, and the number of the others:
+    ``bd_rate.csv`` and the report have all.
+    """
     if deltas.empty:
         return f"No Bjontegaard deltas: {anchor} has no curve in this run."
     present = set(deltas["quality"])
     qualities = [name for name in QUALITIES if name in present]
-    rows, doubts = [], []
+    rows = []
+    doubts: dict[str, list[str]] = {name: [] for name in qualities}
     for codec, lines in deltas[deltas["method"] == "akima"].groupby("codec"):
         by_quality = {line["quality"]: line for line in lines.to_dict("records")}
-        doubts += [
-            f"{codec}, {label_of(quality)}: {remark}"
-            for quality in qualities
-            if (remark := remarks(by_quality[quality]))
-        ]
+        for quality in qualities:
+            if remark := remarks(by_quality[quality]):
+                doubts[quality].append(f"{codec}, {label_of(quality)}: {remark}")
         rows.append([codec, *(delta_text(by_quality[name]) for name in qualities)])
     labels = [f"at equal {label_of(quality)}" for quality in qualities]
     shown = pd.DataFrame(rows, columns=["codec", *labels])
@@ -77,9 +80,28 @@ def delta_rates_text(deltas: pd.DataFrame, anchor: str) -> str:
         *(line.rstrip() for line in table.splitlines()),
         "±: the most that a single rate point changes the delta, in percentage points.",
     ]
-    if doubts:
-        parts += ["To doubt:", *(_wrapped(doubt) for doubt in doubts)]
+    first, *others = qualities
+    if doubts[first]:
+        parts += ["To doubt:", *map(_wrapped, doubts[first])]
+    if of_others := [
+        f"{len(doubts[its])} at equal {label_of(its)}" for its in others if doubts[its]
+    ]:
+        parts.append(f"More to doubt, in bd_rate.csv and report.html: {', '.join(of_others)}.")
     return "\n".join(parts)
+
+
+def preliminary_text(tables: Tables, anchor: str) -> str:
+    """Return how far a run is, and the deltas at equal wAP; without doubts, as all of it is one."""
+    deltas = tables.against(anchor).query("quality == 'wap' and method == 'akima'")
+    header = f"Preliminary, {tables.preliminary}."
+    if deltas.empty:
+        return header
+    shown = ", ".join(
+        f"{line['codec']} {line['bd_rate']:+.0f}"
+        for line in deltas.sort_values("bd_rate").to_dict("records")
+        if not pd.isna(line["bd_rate"])
+    )
+    return f"{header}\n" + _wrapped(f"bitrate at equal wAP against {anchor} in percent: {shown}")
 
 
 def needed_rates_text(needed: pd.DataFrame) -> str:

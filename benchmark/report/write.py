@@ -19,6 +19,19 @@ from benchmark.report.latex import delta_rate_table
 from benchmark.system.files import in_utf8
 
 
+def write_preliminary_report(run: OpenedRun, tables: Tables, anchor: str) -> None:
+    """Write the page of a run that goes on, without pictures: other files come at its end.
+
+    Args:
+        run: the run.
+        tables: of the images that have all results.
+        anchor: the codec that the others are compared to.
+    """
+    picture = render(draw_curves(tables.summary), "svg")
+    page = html_report(run.manifest, tables, anchor, picture)
+    run.folder.write_file("report.html", page)
+
+
 def write_report(
     run: OpenedRun, tables: Tables, anchor: str, external: Sequence[pd.DataFrame] = ()
 ) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
@@ -22,6 +22,9 @@ JobOutcome = Outcome[Job, JobResult]
 OnProgress = Callable[[int, int], None]
 """Is told how many jobs are done, and of how many, when the first and whenever one ends."""
 
+OnImage = Callable[[Collection[str]], None]
+"""Is told the names of the images that lack results still, whenever another one has all."""
+
 _NAMED_FAILURES = 3
 _MOST_WAITING = 16
 """Decoded images that wait for the analysis network at most."""
@@ -37,7 +40,7 @@ class RunOutcome:
         finished: number of jobs that were carried out.
         reused: number of jobs that an earlier run had carried out.
         failures: the reasons of the failed jobs, by codec.
-        work_s: sum of the times of encoding, decoding and analysis in seconds.
+        work_s: sum of the times of encoding, decoding, analysis and comparing, in seconds.
         workers: number of jobs that were worked on at once.
         peak_memory: that of the largest worker, in bytes.
     """
@@ -64,6 +67,7 @@ def carry_out(
     reused: int = 0,
     limit_s: float | None = None,
     on_progress: OnProgress = lambda done, jobs: None,
+    on_image: OnImage = lambda left: None,
 ) -> RunOutcome:
     """Carry out jobs whose results the run folder does not hold yet.
 
@@ -78,10 +82,12 @@ def carry_out(
         reused: number of jobs whose results the folder holds.
         limit_s: seconds after which a job is given up; None for no limit.
         on_progress: is told of each job that ends.
+        on_image: is told of each image of which all jobs have ended, but the last.
     """
     outcome = RunOutcome(reused=reused, workers=runner.workers)
     done, jobs = reused, reused + len(waiting)
     on_progress(done, jobs)
+    left = Counter(job.picture.name for job in waiting)
     for ended in _outcomes(waiting, runner, device, limit_s):
         if isinstance(ended, Failed):
             _note_failure(outcome.failures, ended)
@@ -89,10 +95,16 @@ def carry_out(
             result = ended.result
             folder.add(result.record, result.bitstream, result.detections)
             outcome.finished += 1
-            outcome.work_s += _seconds(ended.task, result.record)
+            outcome.work_s += _seconds(ended.task, result)
             outcome.peak_memory = max(outcome.peak_memory, result.peak_memory)
         done += 1
         on_progress(done, jobs)
+        name = ended.task.picture.name
+        left[name] -= 1
+        if not left[name]:
+            del left[name]
+            if left:
+                on_image(left)
     if waiting:
         folder.mend()
     return outcome
@@ -137,10 +149,12 @@ def _with_detections(coded: Finished[Job, JobResult], found: Future[Detected]) -
     return Finished(coded.task, replace(coded.result, record=record, detections=detections))
 
 
-def _seconds(job: Job, record: Record) -> float:
+def _seconds(job: Job, result: JobResult) -> float:
     """What the job took; an encoding that was taken from another run took nothing now."""
+    record = result.record
     encode_s = 0.0 if job.encoded else record.encode_s
-    return sum(its or 0.0 for its in (encode_s, record.decode_s, record.analysis_s))
+    times = (encode_s, record.decode_s, record.analysis_s, result.rating_s)
+    return sum(its or 0.0 for its in times)
 
 
 def _note_failure(failures: dict[str, list[str]], failed: Failed[Job]) -> None:

@@ -21,7 +21,7 @@ from benchmark.errors import CodecUnavailable, UsageError
 from benchmark.metrics.ground_truth import DETECTED, check_ap
 from benchmark.metrics.qualities import IMAGE_QUALITIES, why_unavailable
 from benchmark.run.agreement import brought, check_agreement
-from benchmark.run.carry_out import OnProgress, RunOutcome, carry_out, waiting_jobs
+from benchmark.run.carry_out import OnImage, OnProgress, RunOutcome, carry_out, waiting_jobs
 from benchmark.run.choice import choose_codecs
 from benchmark.run.complexity import with_complexity
 from benchmark.run.device import choose_device, device_identity
@@ -172,6 +172,7 @@ def perform(
     prepared: Prepared,
     on_progress: OnProgress = lambda done, jobs: None,
     only: Sequence[Picture] | None = None,
+    on_image: OnImage = lambda left: None,
 ) -> Performed:
     """Carry out what the run folder does not hold yet.
 
@@ -182,6 +183,7 @@ def perform(
         prepared: the experiment.
         on_progress: is told of each job that ends.
         only: those of the images that are worked on now; None for all.
+        on_image: is told of each image that has all results.
 
     Raises:
         UsageError: if the folder was made with something else, or another process writes to it.
@@ -231,6 +233,7 @@ def perform(
             reused,
             prepared.experiment.job_limit_s,
             on_progress,
+            on_image,
         )
         left = waiting_jobs(jobs, folder.records())
     return Performed(manifest, pictures, outcome, _points_of(left))

@@ -101,6 +101,7 @@ class JobResult:
         bitstream: what was made; None for the original image.
         detections: what the analysis network found.
         decoded: the decoded image, where the analysis network has yet to see it; else None.
+        rating_s: seconds that comparing the images took, which no record holds.
         peak_memory: the worker's so far, in bytes.
     """
 
@@ -108,6 +109,7 @@ class JobResult:
     bitstream: bytes | None
     detections: Sequence[Detection]
     decoded: Image | None
+    rating_s: float
     peak_memory: int
 
 
@@ -156,6 +158,9 @@ def _do_job(job: Job, detect: bool) -> JobResult:
     started = time.perf_counter()
     detections = analysis.detect([coded.decoded])[0] if analysis else []
     analysis_s = time.perf_counter() - started
+    started = time.perf_counter()
+    qualities = _compare(image, coded.decoded)
+    rating_s = time.perf_counter() - started
     codec, rate_point, name = job.key
     height, width = image.shape[:2]
     record = Record(
@@ -170,14 +175,14 @@ def _do_job(job: Job, detect: bool) -> JobResult:
         decoded_sha256=pixels_hash(coded.decoded),
         detections=len(detections),
         setting=coded.setting,
-        qualities=_compare(image, coded.decoded),
+        qualities=qualities,
         encode_s=None if coded.encode_s is None else round(coded.encode_s, 4),
         decode_s=round(coded.decode_s, 4),
         analysis_s=round(analysis_s, 4),
         invocation=job.invocation,
     )
     handed_over = coded.decoded if job.analysis and not detect else None
-    return JobResult(record, coded.bitstream, detections, handed_over, peak_memory())
+    return JobResult(record, coded.bitstream, detections, handed_over, rating_s, peak_memory())
 
 
 def rating_s(picture: Picture) -> float:

@@ -132,5 +132,5 @@ def test_the_printed_table_shows_the_uncertainty_and_what_follows():
     assert doubts == [
         "To doubt:",
         "  a, wAP: within the uncertainty",
-        "  a, PSNR: curves share only 14% of the quality range",
+        "More to doubt, in bd_rate.csv and report.html: 1 at equal PSNR.",
     ]
