@@ -93,8 +93,10 @@ def run(
             performed = perform(prepared, on_progress, on_image=so_far.show)
             wall_s = time.perf_counter() - started
             opened = OpenedRun(prepared.folder, prepared.dataset)
+            # the detections lie in the run folder
+            evaluating = prepared.runner if performed.shared else open_runner("local", None)
             tables: Tables | None = evaluate(
-                opened, prepared.pictures, prepared.runner, anchor, prepared.ap
+                opened, prepared.pictures, evaluating, anchor, prepared.ap
             )
             if tables is not None and tables.summary.empty:
                 tables = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -76,6 +76,13 @@ class Runner(ABC):
             tasks: in the order in which they are begun.
             constants: large values that are handed to each worker once.
         """
+
+    def on_each_worker(self, function: Callable[[], Result]) -> Mapping[str, Result]:
+        """Call a function once on each worker; return the results by the workers' names.
+
+        None of workers that are processes on this machine: they have what this process has.
+        """
+        return {}
 
     def close(self) -> None:  # noqa: B027  # most runners hold nothing
         """Let go of what the runner holds, such as connections."""

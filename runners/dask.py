@@ -2,70 +2,155 @@
 
 from __future__ import annotations
 
+import logging
+import queue
+import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
-from distributed import Client, Future, as_completed, wait
+from distributed import Client, Future
+from distributed.comm import CommClosedError
 
 from benchmark.errors import UsageError
 from benchmark.runner import Failed, Outcome, Result, Runner, Task, attempt
+
+_PATIENCE_S = 600.0
+"""How long a scheduler may be gone. One without workers is waited for as long as it takes."""
+
+_LOOK_AFTER_S = 2.0
+"""How often the workers are counted, and the scheduler is looked for."""
+
+_GONE = (CancelledError, CommClosedError, OSError, TimeoutError)
+"""What calls raise while there is no scheduler, or what they ask for was lost with it."""
+
+_log = logging.getLogger("benchmark")
+logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # this module says it itself
 
 
 class DaskRunner(Runner):
     """The workers of a scheduler: ``--runner dask:tcp://HOST:PORT``.
 
     Start the workers with one thread each (``dask worker --nthreads 1 --nworkers N``), where the
-    data set, the programs and this package are found under the same paths as here.
+    programs and this package are found under the same paths as here. Workers may come and go. A
+    scheduler that is gone is waited for; what was being worked on is then begun again.
     """
 
     name = "dask"
     where = "tcp://HOST:PORT"
 
     def __init__(self, jobs: int | None = None, where: str = "") -> None:
+        self._where, self._jobs = where, jobs
         try:
             self._client = Client(where, timeout=10)
         except (OSError, ValueError) as error:
             raise UsageError(f"no Dask scheduler answers at {where}: {error}") from error
-        threads = sum(self._client.nthreads().values())
-        if not threads:
+        self.workers = self._count()
+        if not self.workers:
             raise UsageError(f"the Dask scheduler at {where} has no workers: start some")
-        self.workers = min(jobs or threads, threads)
+
+    def on_each_worker(self, function: Callable[[], Result]) -> dict[str, Result]:
+        found: dict[str, Result] = self._client.run(function)
+        return found
 
     def run(
         self, function: Callable[..., Result], tasks: Sequence[Task], constants: Sequence[Any] = ()
     ) -> Iterator[Outcome[Task, Result]]:
-        handed = self._client.scatter(list(constants), broadcast=True) if constants else []
+        again: list[Task] = []
+        died: list[Task] = []
         waiting = iter(tasks)
-        working = as_completed()
-        tasks_of = {}
-        died = []
-
-        def start(task: Task) -> Future:
-            return self._client.submit(attempt, function, task, handed, pure=False)
-
-        def start_next() -> None:
-            for task in waiting:
-                future = start(task)
-                tasks_of[future] = task
-                working.add(future)
-                return
-
-        for _ in range(self.workers):
-            start_next()
-        for future in working:
-            task = tasks_of.pop(future)
-            start_next()
-            if future.status == "finished":
-                yield future.result()
-            else:  # Dask has tried it on several workers, and each has died
-                died.append(task)
+        working: dict[Any, tuple[Future, Task]] = {}
+        ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        handed = self._hand(constants)
+        looked = time.monotonic()
+        while True:
+            # twice as many as are worked on, so that no worker waits for this process
+            while len(working) < 2 * self.workers:
+                if again:
+                    task = again.pop()
+                elif (task := next(waiting, _NONE)) is _NONE:
+                    break
+                future = self._client.submit(_carry_out, function, task, handed, pure=False)
+                working[future.key] = future, task
+                future.add_done_callback(lambda future: ended.put(future.key))
+            if not working:
+                break
+            lost = False
+            with suppress(queue.Empty):
+                ours = working.pop(ended.get(timeout=_LOOK_AFTER_S), None)
+                if ours is not None:
+                    future, task = ours
+                    outcome = _outcome(future, task)
+                    lost = outcome is None and future.status != "error"
+                    if outcome is not None:
+                        yield outcome
+                    else:
+                        (again if lost else died).append(task)
+            if lost or time.monotonic() - looked > _LOOK_AFTER_S:
+                client = self._client
+                self._wait_for_scheduler()
+                if self._client is not client:  # which knew the others
+                    again += [task for _, task in working.values()]
+                    working.clear()
+                if lost:
+                    handed = self._hand(constants)
+                self.workers = self._count() or self.workers
+                looked = time.monotonic()
         for task in died:  # alone: another task may have been what killed them
-            future = start(task)
-            wait(future)
-            if future.status == "finished":
-                yield future.result()
-            else:
-                yield Failed(task, f"its Dask workers died: {future.exception()}")
+            future = self._client.submit(_carry_out, function, task, handed, pure=False)
+            reason = "its Dask workers died"
+            yield _outcome(future, task) or Failed(task, f"{reason}: {future.exception()}")
 
     def close(self) -> None:
         self._client.close()
+
+    def _count(self) -> int:
+        try:
+            threads = sum(self._client.nthreads().values())
+        except _GONE:
+            return 0
+        return min(self._jobs or threads, threads)
+
+    def _hand(self, constants: Sequence[Any]) -> list[Any]:
+        return self._client.scatter(list(constants), broadcast=True) if constants else []
+
+    def _wait_for_scheduler(self) -> None:
+        """Wait until there is a scheduler with workers; return at once if there is.
+
+        Raises:
+            UsageError: if there is no scheduler for `_PATIENCE_S`.
+        """
+        deadline = time.monotonic() + _PATIENCE_S
+        told = ""
+        while (gone := self._client.status != "running") or not self._count():
+            state = "is gone" if gone else "has no workers any more"
+            if told != state:
+                _log.warning("the Dask scheduler at %s %s: waiting", self._where, state)
+                told = state
+            if gone and time.monotonic() > deadline:
+                raise UsageError(
+                    f"no Dask scheduler answers at {self._where} any more: finished work is kept, "
+                    "the same command goes on"
+                )
+            if self._client.status == "closed":
+                with suppress(*_GONE, ValueError):
+                    self._client = Client(self._where, timeout=_LOOK_AFTER_S)
+            time.sleep(0.5)
+
+
+_NONE: Any = object()
+
+
+def _carry_out(function: Callable[..., Any], task: Any, constants: Sequence[Any]) -> Any:
+    """On a worker: what came of a task, without the task, which may be large."""
+    return replace(attempt(function, task, constants), task=None)
+
+
+def _outcome(future: Future, task: Any) -> Any:
+    """What came of a task; None where it was lost, or Dask has given it up with its workers."""
+    try:
+        return replace(future.result(), task=task)
+    except Exception:  # of the cluster: the task's own are in its outcome
+        return None

@@ -39,6 +39,7 @@ from benchmark.run.other_bitstreams import with_encodings
 from benchmark.run.record import Record
 from benchmark.run.run_folder import RunFolder
 from benchmark.run.same_bits import same_bits
+from benchmark.run.workers import ShippedJobs, share_files
 from benchmark.runner import Runner, open_runner
 from benchmark.system.files import in_utf8
 from benchmark.system.machine import machine, versions
@@ -118,12 +119,14 @@ class Performed:
         pictures: the images, with their numbers in the run folder.
         outcome: what was done.
         unfinished: the rate points that were asked for and lack results, CODEC RATE.
+        shared: whether the workers see the run's files.
     """
 
     manifest: Manifest
     pictures: Sequence[Picture]
     outcome: RunOutcome
     unfinished: Sequence[str]
+    shared: bool
 
 
 def prepare(experiment: Experiment, out: Path, runner_spec: str, jobs: int | None) -> Prepared:
@@ -205,15 +208,16 @@ def perform(
                 lambda name: same_bits(codecs[name], folder, records, by_name),
             )  # fmt: skip
         names = {picture.name for picture in (prepared.pictures if only is None else only)}
+        choices = [choice for choice, _ in prepared.choices]
         jobs = plan_jobs(
-            [choice for choice, _ in prepared.choices],
+            choices,
             [picture for picture in pictures if picture.name in names],
             prepared.analysis,
         )
         waiting = waiting_jobs(jobs, folder.mend())
         manifest = _continued(before, now, bool(waiting))
         if manifest != before:
-            manifest = with_complexity(manifest, [choice for choice, _ in prepared.choices])
+            manifest = with_complexity(manifest, choices)
             folder.write_manifest(manifest)
         if prepared.experiment.options_file:
             folder.write_file("run.toml", in_utf8(prepared.experiment.options_file))
@@ -223,10 +227,11 @@ def perform(
         if prepared.experiment.bitstreams:
             other = RunFolder(prepared.experiment.bitstreams)
             waiting = with_encodings(waiting, other, manifest, prepared.choices)
+        shared = share_files(prepared.runner, choices, waiting, folder.path)
         _say_what_begins(prepared, jobs)
         reused = len(jobs) - len(waiting)
         outcome = carry_out(
-            waiting,
+            waiting if shared else ShippedJobs(waiting),
             folder,
             prepared.runner,
             prepared.device,
@@ -236,7 +241,7 @@ def perform(
             on_image,
         )
         left = waiting_jobs(jobs, folder.records())
-    return Performed(manifest, pictures, outcome, _points_of(left))
+    return Performed(manifest, pictures, outcome, _points_of(left), shared)
 
 
 def _points_of(jobs: Iterable[Job]) -> list[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmark import coding
@@ -58,11 +59,15 @@ class CodecChoice:
 
 @dataclass(frozen=True)
 class Encoded:
-    """A bitstream file that another run made, the seconds that encoding took, and the setting."""
+    """A bitstream file that another run made, the seconds that encoding took, and the setting.
+
+    ``bitstream`` is the file's content, where the job brings it along.
+    """
 
     file: Path
     encode_s: float | None
     setting: str | None
+    bitstream: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,7 @@ class Job:
         categories: the data set's, whose ids the detections get.
         invocation: the number of the manifest's invocation that asks for it.
         encoded: an encoding of the same image by the same codec, to be taken instead.
+        image_file: the content of the picture's file, where the worker does not see it; else None.
     """
 
     codec: CodecChoice | None
@@ -84,6 +90,7 @@ class Job:
     categories: tuple[Category, ...] = ()
     invocation: int = 0
     encoded: Encoded | None = None
+    image_file: bytes | None = field(default=None, repr=False)
 
     @property
     def key(self) -> Key:
@@ -149,7 +156,7 @@ def do_job(job: Job, detect: bool = True, limit_s: float | None = None) -> JobRe
 def _do_job(job: Job, detect: bool) -> JobResult:
     if resident_memory() > _MOST_KEPT:
         _codec.cache_clear()
-    image = read_image(job.picture.path)
+    image = _image(job)
     analysis = _analysis(job.analysis, job.categories) if job.analysis and detect else None
     if job.codec is None:
         coded = _Coded(None, None, image, 0.0, 0.0)
@@ -185,6 +192,15 @@ def _do_job(job: Job, detect: bool) -> JobResult:
     return JobResult(record, coded.bitstream, detections, handed_over, rating_s, peak_memory())
 
 
+def _image(job: Job) -> Image:
+    if job.image_file is None:
+        return read_image(job.picture.path)
+    with tempfile.TemporaryDirectory(prefix="image-") as folder:
+        file = Path(folder, job.picture.path.name)
+        file.write_bytes(job.image_file)
+        return read_image(file)
+
+
 def rating_s(picture: Picture) -> float:
     """Return the seconds that reading and comparing an image take, which no record holds."""
     started = time.perf_counter()
@@ -216,7 +232,8 @@ def _code(
 ) -> _Coded:
     encode_s: float | None
     if encoded:
-        coded = coding.Coded(encoded.file.read_bytes(), encoded.setting)
+        bitstream = encoded.bitstream or encoded.file.read_bytes()
+        coded = coding.Coded(bitstream, encoded.setting)
         encode_s = encoded.encode_s
     else:
         encoder = _codec("encoder", choice)
