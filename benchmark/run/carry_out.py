@@ -10,8 +10,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
 from benchmark.analysis import open_analysis
-from benchmark.run.detection_thread import Detected, DetectionThread
-from benchmark.run.device import exact_arithmetic
+from benchmark.run.detection_thread import Detected, DetectionThreads
+from benchmark.run.device import all_devices, exact_arithmetic
 from benchmark.run.jobs import Job, JobResult, do_job
 from benchmark.run.record import Record, replaced
 from benchmark.run.run_folder import RunFolder
@@ -78,7 +78,7 @@ def carry_out(
         folder: takes the results.
         runner: works on the jobs.
         device: ``cpu``: the runner detects too, on its processors. Another: this process
-            detects there, in batches, while the runner encodes and decodes.
+            detects there, in batches, while the runner encodes and decodes; on all there are.
         reused: number of jobs whose results the folder holds.
         limit_s: seconds after which a job is given up; None for no limit.
         on_progress: is told of each job that ends.
@@ -118,20 +118,23 @@ def _outcomes(
         yield from runner.run(functools.partial(do_job, limit_s=limit_s), waiting)
         return
     exact_arithmetic()
-    network = open_analysis(analysis, device=device, categories=waiting[0].categories)
-    with DetectionThread(network) as thread:
+    networks = [
+        open_analysis(analysis, device=its, categories=waiting[0].categories)
+        for its in all_devices(device)
+    ]
+    with DetectionThreads(networks) as threads:
         code = functools.partial(do_job, detect=False, limit_s=limit_s)
-        yield from detected(runner.run(code, waiting), thread)
+        yield from detected(runner.run(code, waiting), threads)
 
 
-def detected(outcomes: Iterable[JobOutcome], thread: DetectionThread) -> Iterator[JobOutcome]:
-    """Yield jobs' outcomes as soon as the thread has looked at their decoded images."""
+def detected(outcomes: Iterable[JobOutcome], threads: DetectionThreads) -> Iterator[JobOutcome]:
+    """Yield jobs' outcomes as soon as a thread has looked at their decoded images."""
     looked_at: deque[tuple[Finished[Job, JobResult], Future[Detected]]] = deque()
     for outcome in outcomes:
         if isinstance(outcome, Failed) or outcome.result.decoded is None:
             yield outcome
             continue
-        looked_at.append((outcome, thread.detect(outcome.result.decoded)))
+        looked_at.append((outcome, threads.detect(outcome.result.decoded)))
         while looked_at and (looked_at[0][1].done() or len(looked_at) > _MOST_WAITING):
             yield _with_detections(*looked_at.popleft())
     for coded, found in looked_at:

@@ -1,4 +1,4 @@
-"""Detection in a thread of this process, in batches, while other processes encode."""
+"""Detection in threads of this process, in batches, while other processes encode."""
 
 from __future__ import annotations
 
@@ -19,19 +19,26 @@ Detected = tuple[Outcome[Image, Sequence[Detection]], float]
 """What came of an image, and the seconds that it took (the image's share of its batch's)."""
 
 
-class DetectionThread:
-    """A thread that detects what waits, up to `BATCH` images at once.
+class DetectionThreads:
+    """Threads that detect what waits, up to `BATCH` images at once, one thread for each network.
 
     A result never waits for a batch to be full. A context manager; left with an error, it does
     not begin what still waits.
     """
 
-    def __init__(self, network: AnalysisNetwork) -> None:
-        self._network = network
-        self._waiting: SimpleQueue[tuple[Image, Future[Detected]]] = SimpleQueue()
-        self._thread = ThreadPoolExecutor(1)
+    def __init__(self, networks: Sequence[AnalysisNetwork]) -> None:
+        """Begin to wait for images.
 
-    def __enter__(self) -> DetectionThread:
+        Args:
+            networks: the same network on each of the devices.
+        """
+        self._networks: SimpleQueue[AnalysisNetwork] = SimpleQueue()
+        for network in networks:
+            self._networks.put(network)
+        self._waiting: SimpleQueue[tuple[Image, Future[Detected]]] = SimpleQueue()
+        self._threads = ThreadPoolExecutor(len(networks))
+
+    def __enter__(self) -> DetectionThreads:
         return self
 
     def __exit__(
@@ -40,13 +47,13 @@ class DetectionThread:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._thread.shutdown(cancel_futures=error is not None)
+        self._threads.shutdown(cancel_futures=error is not None)
 
     def detect(self, image: Image) -> Future[Detected]:
-        """Let the thread detect in an image; return at once."""
+        """Let a thread detect in an image; return at once."""
         found: Future[Detected] = Future()
         self._waiting.put((image, found))
-        self._thread.submit(self._step)
+        self._threads.submit(self._step)
         return found
 
     def _step(self) -> None:
@@ -58,9 +65,11 @@ class DetectionThread:
         except Empty:
             if not batch:
                 return
+        network = self._networks.get()
         started = time.perf_counter()
-        found = attempt(self._network.detect, [image for image, _ in batch])
+        found = attempt(network.detect, [image for image, _ in batch])
         seconds = (time.perf_counter() - started) / len(batch)
+        self._networks.put(network)
         for number, (image, future) in enumerate(batch):
             if isinstance(found, Failed):
                 future.set_result((Failed(image, found.reason), seconds))

@@ -21,6 +21,15 @@ def choose_device(asked: str | None) -> str:
     return asked or ("cuda" if there else "cpu")
 
 
+def all_devices(device: str) -> list[str]:
+    """Return all devices of a kind (`DEVICES`), as torch calls them."""
+    if device != "cuda":
+        return [device]
+    import torch
+
+    return [f"{device}:{number}" for number in range(torch.cuda.device_count())]
+
+
 def device_identity(device: str) -> str:
     """Return what a device is called in the manifest: detections differ between GPUs."""
     if device == "cpu":

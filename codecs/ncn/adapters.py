@@ -6,6 +6,7 @@ import argparse
 import hashlib
 import importlib.metadata
 import importlib.util
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -43,7 +44,9 @@ class _NcnCodec(TrainableCodec):
     published: ClassVar[str | None] = None
     """What the names of its published checkpoints hold; None where there are none."""
 
-    def __init__(self, weights: str = str(_WEIGHTS), checkpoints: str = "") -> None:
+    def __init__(
+        self, weights: str = str(_WEIGHTS), checkpoints: str = "", device: str = "cpu"
+    ) -> None:
         """Lists the weights.
 
         Args:
@@ -51,10 +54,13 @@ class _NcnCodec(TrainableCodec):
                 ``lambdaVALUE.safetensors`` for each rate point.
             checkpoints: a folder to be used instead, which may hold published checkpoints
                 (``*.pth.tar``) beside such folders.
+            device: where the networks compute: ``cpu``, the reference, or ``cuda``, of whose
+                devices each process takes one.
 
         Raises:
-            CodecUnavailable: if there are none.
+            CodecUnavailable: if there are none, or there is no such device.
         """
+        self._device = _device(device)
         folder = Path(checkpoints or weights).expanduser()
         if not folder.is_dir():
             raise CodecUnavailable(f"{folder} is no folder; it should hold {self._wanted()}")
@@ -119,7 +125,9 @@ class _NcnCodec(TrainableCodec):
 
         if rate_point not in self._coders:
             network, lsmnet = load_ncn(self._files[rate_point], self._decoders[rate_point])
-            self._coders[rate_point] = ImageCoder(network, lsmnet, self._hashes[rate_point])
+            self._coders[rate_point] = ImageCoder(
+                network, lsmnet, self._hashes[rate_point], self._device
+            )
         return self._coders[rate_point]
 
     def identity(self) -> dict[str, str]:
@@ -132,6 +140,7 @@ class _NcnCodec(TrainableCodec):
             "weights": weights.hexdigest(),
             **versions,
             **backbones_of(self._files.values()),
+            **_named(self._device),
         }
 
     @classmethod
@@ -200,13 +209,15 @@ class NcnLsmEfficientNet(NcnLsm):
     name = "ncn-lsm-efficientnet"
     backbone = "efficientnet-lite0"
 
-    def __init__(self, weights: str = str(_WEIGHTS), checkpoints: str = "") -> None:
+    def __init__(
+        self, weights: str = str(_WEIGHTS), checkpoints: str = "", device: str = "cpu"
+    ) -> None:
         """As `NcnLsm`.
 
         Raises:
             CodecUnavailable: also if the package with the backbone is missing.
         """
-        super().__init__(weights, checkpoints)
+        super().__init__(weights, checkpoints, device)
         if importlib.util.find_spec("efficientnet_lite_pytorch") is None:
             raise CodecUnavailable("it needs `pip install 'benchmark[efficientnet]'`")
 
@@ -251,6 +262,33 @@ def _rate_point(path: Path) -> RatePoint:
         return RatePoint(_PREFIX, float(value))
     except ValueError as error:
         raise CodecUnavailable(f"{path} is not named {_PREFIX}VALUE.safetensors") from error
+
+
+def _device(asked: str) -> str:
+    """The device of this process: torch is not imported for the CPU.
+
+    Raises:
+        CodecUnavailable: if there is none.
+    """
+    if asked == "cpu":
+        return asked
+    if asked != "cuda":
+        raise CodecUnavailable(f"device={asked}: cpu or cuda is needed")
+    import torch
+
+    if not torch.cuda.is_available():
+        raise CodecUnavailable("device=cuda: PyTorch finds no CUDA device here")
+    torch.backends.cudnn.allow_tf32 = False  # as coarse as 10 bits
+    return f"cuda:{os.getpid() % torch.cuda.device_count()}"
+
+
+def _named(device: str) -> dict[str, str]:
+    """What a device is called in an identity: other GPUs make other bitstreams."""
+    if device == "cpu":
+        return {}
+    import torch
+
+    return {"device": torch.cuda.get_device_name(device)}
 
 
 def _hash(path: Path) -> str:

@@ -19,21 +19,26 @@ from .scale_table import FRACTION_BITS
 class ImageCoder:
     """An NCN, perhaps with an LSMnet, as encoder and decoder. Decoding needs no LSMnet."""
 
-    def __init__(self, network: NCN, lsmnet: LSMnet | None, weights: str) -> None:
+    def __init__(
+        self, network: NCN, lsmnet: LSMnet | None, weights: str, device: str = "cpu"
+    ) -> None:
         """Prepares exact entropy coding.
 
         Args:
             network: in evaluation mode.
             lsmnet: masks the latents; None leaves them as they are.
             weights: identifies the network's weights.
+            device: where the networks compute. Distributions are computed on the CPU, exactly, so
+                that bitstreams made on one device are decoded on any other.
 
         Raises:
             UsageError: if weights that entropy coding depends on are not finite or too large.
         """
-        self._network = network
-        self._lsmnet = lsmnet
+        self._device = device
         self._weights = weights
         self._latents = LatentCoder(network)
+        self._network = network.to(device)
+        self._lsmnet = lsmnet.to(device) if lsmnet else None
 
     @torch.inference_mode()
     def encode(self, image: Image) -> bytes:
@@ -42,17 +47,17 @@ class ImageCoder:
         The latents are masked with the means that the decoder will have, not with those of the
         network in floating point.
         """
-        pixels = torch.tensor(image).permute(2, 0, 1)[None].float() / 255
+        pixels = self._pixels(image)
         latent = self._network.analysis(pad(pixels))
-        hyper_latent = torch.round(self._network.hyper_encoder(latent))[0]
+        hyper_latent = torch.round(self._network.hyper_encoder(latent))[0].cpu()
         expected = self._latents.latent_distribution(hyper_latent)
         if self._lsmnet:
-            means = expected.mean.float() / 2**FRACTION_BITS
+            means = expected.mean.float().to(self._device) / 2**FRACTION_BITS
             latent = mask(latent, means, self._lsmnet(pixels))
         height, width = image.shape[:2]
         header = Header(fingerprint(self._weights, height, width), height, width)
         payload = self._latents.encode(
-            torch.round(latent)[0], hyper_latent, expected, bytes(header)
+            torch.round(latent)[0].cpu(), hyper_latent, expected, bytes(header)
         )
         return pack(header, payload)
 
@@ -68,9 +73,15 @@ class ImageCoder:
             raise BitstreamError("the NCN bitstream was made with other weights, or is damaged")
         size = -(-header.height // STRIDE), -(-header.width // STRIDE)
         latent = self._latents.decode(payload, size, bytes(header))
-        pixels = self._network.synthesis(latent[None])[0, :, : header.height, : header.width]
-        samples = (pixels * 255).round().clamp(0, 255).byte()
+        decoded = self._network.synthesis(latent[None].to(self._device))
+        pixels = decoded[0, :, : header.height, : header.width]
+        samples = (pixels * 255).round().clamp(0, 255).byte().cpu()
         return np.ascontiguousarray(samples.permute(1, 2, 0).numpy())
+
+    def _pixels(self, image: Image) -> torch.Tensor:
+        """An image as 1 x 3 x H x W, 0 to 1, on the device."""
+        pixels = torch.tensor(image).permute(2, 0, 1)[None].to(self._device)
+        return pixels.float() / 255
 
     @torch.inference_mode()
     def explain(self, image: Image) -> Explanation:
@@ -79,7 +90,7 @@ class ImageCoder:
         Distributions and bits are the network's own, in floating point; those of the entropy
         coder differ from them by its rounding only.
         """
-        pixels = torch.tensor(image).permute(2, 0, 1)[None].float() / 255
+        pixels = self._pixels(image)
         padded = pad(pixels)
         latent = self._network.analysis(padded)
         hyper_latent = torch.round(self._network.hyper_encoder(latent))
@@ -91,12 +102,12 @@ class ImageCoder:
             for values in (latent, masked)
         )
         return Explanation(
-            alpha=None if alpha is None else alpha[0].numpy(),
-            latent=latent[0].numpy(),
-            mean=expected.mean[0].numpy(),
-            scale=expected.scale[0].numpy(),
-            masked=masked[0].numpy(),
-            bits_before=bits_before[0].numpy(),
-            bits_after=bits_after[0].numpy(),
+            alpha=None if alpha is None else alpha[0].numpy(force=True),
+            latent=latent[0].numpy(force=True),
+            mean=expected.mean[0].numpy(force=True),
+            scale=expected.scale[0].numpy(force=True),
+            masked=masked[0].numpy(force=True),
+            bits_before=bits_before[0].numpy(force=True),
+            bits_after=bits_after[0].numpy(force=True),
             stride=padded.shape[-1] // latent.shape[-1],
         )

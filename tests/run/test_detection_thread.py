@@ -14,7 +14,7 @@ from benchmark.codec import RatePoint
 from benchmark.datasets.dataset import Dataset
 from benchmark.image import Image
 from benchmark.run.carry_out import carry_out, detected
-from benchmark.run.detection_thread import BATCH, DetectionThread
+from benchmark.run.detection_thread import BATCH, DetectionThreads
 from benchmark.run.jobs import CodecChoice, do_job, plan_jobs
 from benchmark.run.run_folder import RunFolder
 from benchmark.runner import Failed, Finished, open_runner
@@ -56,8 +56,8 @@ def grey(value: int) -> Image:
 
 def test_what_waits_is_detected_in_batches_by_another_thread() -> None:
     network = Watched()
-    with DetectionThread(network) as thread:
-        found = [thread.detect(grey(value)) for value in range(2 * BATCH + 1)]
+    with DetectionThreads([network]) as threads:
+        found = [threads.detect(grey(value)) for value in range(2 * BATCH + 1)]
         network.go.set()
     for value, future in enumerate(found):
         outcome, _ = future.result()
@@ -69,13 +69,27 @@ def test_what_waits_is_detected_in_batches_by_another_thread() -> None:
     assert threading.get_ident() not in network.threads
 
 
+def test_each_of_several_networks_has_a_thread() -> None:
+    networks = [Watched(), Watched()]
+    with DetectionThreads(networks) as threads:
+        found = [threads.detect(grey(value)) for value in range(8 * BATCH)]
+        for network in networks:
+            network.go.set()
+    assert all(network.batches for network in networks)
+    assert sum(map(sum, (network.batches for network in networks))) == len(found)
+    for value, future in enumerate(found):
+        outcome, _ = future.result()
+        assert isinstance(outcome, Finished)
+        assert outcome.result[0].category_id == value
+
+
 def test_a_failure_is_that_of_its_batch_only() -> None:
     network = Watched()
     network.go.set()
     outcomes = []
     for value in (WHITE, 3):
-        with DetectionThread(network) as thread:
-            outcomes.append(thread.detect(grey(value)).result()[0])
+        with DetectionThreads([network]) as threads:
+            outcomes.append(threads.detect(grey(value)).result()[0])
     assert isinstance(outcomes[0], Failed) and "snow-blind" in outcomes[0].reason
     assert isinstance(outcomes[1], Finished)
 
@@ -94,9 +108,9 @@ def test_a_run_finds_the_same_whether_detection_is_apart_or_not(
         folder.path.mkdir()
     runner = open_runner("local", 1)
     assert carry_out(jobs, folders[0], runner).finished == len(jobs)
-    with DetectionThread(open_analysis("miniscapes")) as thread:
+    with DetectionThreads([open_analysis("miniscapes") for _ in range(2)]) as threads:
         coded = runner.run(functools.partial(do_job, detect=False), jobs)
-        for outcome in detected(coded, thread):
+        for outcome in detected(coded, threads):
             assert isinstance(outcome, Finished)
             result = outcome.result
             folders[1].add(result.record, result.bitstream, result.detections)

@@ -49,6 +49,28 @@ def open_with(name: str, weights: Path):
     return open_codec(name, {"weights": str(weights)})
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name", CODECS)
+def test_devices_decode_each_other_s_bitstreams(name: str, weights: Path, image) -> None:
+    point = RatePoint("lambda", POINTS[0])
+    here = open_with(name, weights)
+    there = open_codec(name, {"weights": str(weights), "device": "cuda"})
+    assert "device" in there.identity()
+    for encoder, other in ((here, there), (there, here)):
+        bitstream = encoder.encode(image, point)
+        assert abs(len(bitstream) / len(here.encode(image, point)) - 1) < 0.001
+        apart = encoder.decode(bitstream).astype(int) - other.decode(bitstream)
+        assert np.abs(apart).max() <= 1
+
+
+def test_a_device_that_is_not_there_is_named(weights: Path) -> None:
+    with pytest.raises(CodecUnavailable, match="device=tpu: cpu or cuda"):
+        open_codec("ncn", {"weights": str(weights), "device": "tpu"})
+    if not torch.cuda.is_available():
+        with pytest.raises(CodecUnavailable, match="finds no CUDA device"):
+            open_codec("ncn", {"weights": str(weights), "device": "cuda"})
+
+
 @pytest.mark.parametrize("name", CODECS)
 def test_images_come_back_in_another_object(name: str, weights: Path, image: np.ndarray) -> None:
     for size in ((256, 512), (100, 150), (2, 2)):
