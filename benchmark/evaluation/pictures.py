@@ -30,7 +30,7 @@ class NotAvailable(Exception):
 class RunPictures:
     """Gives the pictures of a run folder, decoding its bitstreams with the codecs that run here.
 
-    Bitstreams that the folder lacks (a published run) are taken from ``CODEC-bitstreams.tar.xz``
+    Bitstreams that the folder lacks (a published run) are taken from ``CODEC-bitstreams*.tar.xz``
     in it, or made again.
     """
 
@@ -143,15 +143,13 @@ class RunPictures:
         return self._archived[record.codec].get("/".join(record.key))
 
     def _unpacked(self, codec: str) -> dict[str, bytes]:
-        archive = self.run.folder.path / f"{codec}-bitstreams.tar.xz"
-        if not archive.is_file():
-            return {}
-        with tarfile.open(archive) as files:
-            return {
-                member.name: content.read()
-                for member in files
-                if (content := files.extractfile(member)) is not None
-            }
+        found = {}
+        for archive in sorted(self.run.folder.path.glob(f"{codec}-bitstreams*.tar.xz")):
+            with tarfile.open(archive) as files:
+                for member in files:
+                    if (content := files.extractfile(member)) is not None:
+                        found[member.name] = content.read()
+        return found
 
 
 def first_line(error: Exception) -> str:
