@@ -4,11 +4,14 @@ import base64
 import io
 import json
 import shutil
+import tarfile
 
 import numpy as np
 import pandas as pd
 import PIL.Image
+import pytest
 
+from benchmark import coding
 from benchmark.datasets import open_dataset
 from benchmark.datasets.dataset import read_image
 from benchmark.evaluation.opened_run import OpenedRun
@@ -82,6 +85,19 @@ def test_what_cannot_be_decoded_is_said_once_a_codec(finished_run, tmp_path):
     assert {picture.codec for picture in shown.pictures} == {"uncompressed", "jpeg2000"}
     (line,) = shown.missing
     assert line.startswith("jpeg/") and "not that of the run's record" in line
+
+
+def test_bitstreams_are_taken_from_archives(finished_run, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    shutil.copytree(finished_run.path, run)
+    for rate in sorted(path.name for path in (run / "bitstreams/jpeg").iterdir()):
+        with tarfile.open(run / f"jpeg-bitstreams-{rate}.tar.xz", "w:xz") as archive:
+            archive.add(run / "bitstreams/jpeg" / rate, f"jpeg/{rate}")
+        shutil.rmtree(run / "bitstreams/jpeg" / rate)
+    monkeypatch.setattr(coding, "encode", lambda *_: pytest.fail("it was encoded again"))
+    shown = gallery_of(RunFolder(run))
+    assert not shown.missing
+    assert {its.codec for its in shown.pictures} == {"uncompressed", "jpeg", "jpeg2000"}
 
 
 def test_a_picture_that_no_longer_comes_out_the_same_is_named_and_not_shown(finished_run, tmp_path):
