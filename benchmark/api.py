@@ -15,6 +15,7 @@ from benchmark.evaluation.external_curves import external_curves
 from benchmark.evaluation.opened_run import OpenedRun
 from benchmark.evaluation.tables import Tables, evaluate, read_summary, stored_tables
 from benchmark.finished_run import Run
+from benchmark.rate_point import scales_of
 from benchmark.report.write import write_report
 from benchmark.run.carry_out import OnProgress
 from benchmark.run.experiment import Experiment, perform, prepare
@@ -34,6 +35,7 @@ def run(
     dataset: str = "miniscapes",
     limit: int | None = None,
     rates: Sequence[str] = (),
+    scales: Sequence[float] = (1,),
     options: Mapping[str, Mapping[str, str]] | None = None,
     analysis: str | None = "miniscapes",
     ap: str = "coco",
@@ -57,6 +59,9 @@ def run(
         dataset: ``NAME`` or ``NAME:WHERE``.
         limit: number of images, the first of the data set; None for all.
         rates: names of rate points, ``qp32`` or ``vtm:qp32``; none for each codec's own.
+        scales: by which both sides of the images are multiplied before coding, each above 0 and at
+            most 1; every rate point is measured at each, and a codec with several has as its curve
+            the upper convex hull of them all.
         options: of codecs, by the codec's name.
         analysis: the analysis network, ``NAME`` or ``NAME:WHERE``; None for none.
         ap: how the average precision of masks is computed: ``coco`` or ``cityscapes``;
@@ -81,8 +86,8 @@ def run(
     """
     asked = {name: value for name, value in locals().items() if name in _SHOWN}
     experiment = _experiment(
-        codecs, dataset, limit, rates, options, analysis, ap, device, bitstreams, job_limit_s,
-        command or _call(asked), options_file,
+        codecs, dataset, limit, rates, scales, options, analysis, ap, device, bitstreams,
+        job_limit_s, command or _call(asked), options_file,
     )  # fmt: skip
     started = time.perf_counter()
     prepared = prepare(experiment, Path(out), runner, jobs)
@@ -109,6 +114,7 @@ def plan(
     dataset: str = "miniscapes",
     limit: int | None = None,
     rates: Sequence[str] = (),
+    scales: Sequence[float] = (1,),
     options: Mapping[str, Mapping[str, str]] | None = None,
     analysis: str | None = "miniscapes",
     ap: str = "coco",
@@ -132,8 +138,8 @@ def plan(
     """
     asked = {name: value for name, value in locals().items() if name in _SHOWN}
     experiment = _experiment(
-        codecs, dataset, limit, rates, options, analysis, ap, device, bitstreams, job_limit_s,
-        command or _call(asked), options_file,
+        codecs, dataset, limit, rates, scales, options, analysis, ap, device, bitstreams,
+        job_limit_s, command or _call(asked), options_file,
     )  # fmt: skip
     return plan_experiment(experiment, Path(out), runner, jobs, on_progress)
 
@@ -204,7 +210,10 @@ def report(
     return run
 
 
-_SHOWN = ("codecs", "dataset", "limit", "rates", "options", "analysis", "ap", "bitstreams", "out")
+_SHOWN = (
+    "codecs", "dataset", "limit", "rates", "scales", "options", "analysis", "ap", "bitstreams",
+    "out",
+)  # fmt: skip
 """The arguments that a call is written down with."""
 
 
@@ -226,6 +235,7 @@ def _experiment(
     dataset: str,
     limit: int | None,
     rates: Sequence[str],
+    scales: Sequence[float],
     options: Mapping[str, Mapping[str, str]] | None,
     analysis: str | None,
     ap: str,
@@ -247,7 +257,7 @@ def _experiment(
     }
     return Experiment(
         dataset=dataset, limit=limit, codecs=codecs, codec_options=given, rates=list(rates),
-        analysis=analysis, ap=ap, device=device,
+        scales=scales_of(scales), analysis=analysis, ap=ap, device=device,
         bitstreams=Path(bitstreams) if bitstreams else None, job_limit_s=job_limit_s,
         command=command, options_file=options_file,
     )  # fmt: skip
