@@ -102,8 +102,8 @@ def scaled_size(height: int, width: int, scale: float) -> tuple[int, int]:
     """
     if min(height, width) * scale < 1 or max(height, width) > _LONGEST_SIDE:
         raise ValueError(
-            f"an image of {width} x {height} cannot be coded at the scale {scale:g}: its sides "
-            f"have at most {_LONGEST_SIDE} pixels, and at least one is left"
+            f"an image of {width} x {height} cannot be coded at the scale {scale:g}: a side has at "
+            f"most {_LONGEST_SIDE} pixels, and at least one is left of it"
         )
     return max(2, 2 * round(height * scale / 2)), max(2, 2 * round(width * scale / 2))
 

@@ -12,8 +12,6 @@ from benchmark import coding
 from benchmark.cli import main
 from benchmark.codec import open_codec
 from benchmark.complexity import Complexity
-from benchmark.datasets import open_dataset
-from benchmark.datasets.dataset import read_image
 from benchmark.datasets.miniscapes.scene import draw_scene
 from benchmark.errors import UsageError
 from benchmark.evaluation.opened_run import OpenedRun
@@ -25,11 +23,11 @@ from benchmark.run.complexity import _complexity
 from benchmark.run.jobs import CodecChoice
 from benchmark.run.run_folder import RunFolder
 
-ASKED = ["--codecs", "jpeg", "--rates", "quality10", "quality60", "--limit", "2", "--jobs", "1"]
+ASKED = ["--codecs", "jpeg", "--rates", "quality4", "quality20", "--limit", "2", "--jobs", "1"]
 ASKED += ["--analysis", "none", "--anchor", "jpeg"]
 CONFIG = """
 codecs = ["jpeg"]
-rates = ["quality10", "quality60"]
+rates = ["quality4", "quality20"]
 scales = [1, 0.5]
 limit = 2
 jobs = 1
@@ -58,7 +56,7 @@ def folder(tmp_path_factory):
 def test_more_scales_bring_their_own_jobs_only(folder):
     records = RunFolder(folder).records()
     points = [record.rate_point for record in records if record.invocation == 1]
-    assert sorted(points) == ["quality10@0.5"] * 2 + ["quality60@0.5"] * 2
+    assert sorted(points) == ["quality20@0.5"] * 2 + ["quality4@0.5"] * 2
     assert sum(record.invocation == 0 for record in records) == 6
 
 
@@ -88,7 +86,7 @@ def test_the_table_has_the_hull_of_what_was_measured(folder):
     table = pd.read_csv(folder / "summary.csv", keep_default_na=False)
     jpeg = table[table["codec"] == "jpeg"].set_index("rate_point")
     assert dict(jpeg["scale"]) == {
-        "quality60": 1, "quality10": 1, "quality60@0.5": 0.5, "quality10@0.5": 0.5,
+        "quality20": 1, "quality4": 1, "quality20@0.5": 0.5, "quality4@0.5": 0.5,
     }  # fmt: skip
     points = jpeg[["bpp", "psnr"]].astype(float).sort_values("bpp")
     low, *_, high = points.index
@@ -204,10 +202,3 @@ def test_operations_are_per_pixel_of_the_image_itself():
     assert (found["q1"].encoder_kmac, found["q1"].decoder_kmac) == (100, 200)
     assert (found["q1@0.5"].encoder_kmac, found["q1@0.5"].decoder_kmac) == (25, 50)
     assert found["q1@0.5"].encoder_parameters == 10
-
-
-def test_the_images_of_a_scaled_run_are_those_of_the_data_set(folder):
-    names = {record.image for record in RunFolder(folder).records()}
-    for picture in open_dataset("miniscapes").pictures[:2]:
-        assert picture.name in names
-        assert read_image(picture.path).shape == (256, 512, 3)
