@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.evaluation.curves import curves, without_points_off_hulls
+from benchmark.evaluation.curves import curves, on_curve, points, without_points_off_hulls
 from benchmark.evaluation.deltas import delta_rates
 from benchmark.evaluation.needed_rates import needed_rates, point_deltas
 from benchmark.evaluation.scales import scales_note, with_scales
 from benchmark.evaluation.tables import Tables
 from benchmark.figures.rate_curves import draw_relative_curve_differences, draw_wap_curves
 from benchmark.metrics.bootstrap import Resampled
+from benchmark.metrics.qualities import QUALITIES
 from benchmark.metrics.resampled_curves import ResampledCurves
 from benchmark.report.compressai_json import compressai_results
 from benchmark.report.curve_plots import draw_curves
@@ -28,7 +29,7 @@ SCALED = {
     "q4": (1.60, 47, 33.0),  # more bits for less wAP
     "q1@0.5": (0.10, 20, 20.0),
     "q2@0.5": (0.20, 30, 21.0),
-    "q3@0.5": (0.45, 39, 22.0),
+    "q3@0.5": (0.30, 33, 22.0),  # more bits for more wAP, under the line from q2@0.5 to q2
 }
 HULLS = {
     "q1": "psnr", "q2": "wap psnr", "q3": "wap psnr", "q4": "psnr",
@@ -74,6 +75,9 @@ def test_a_table_names_the_scale_and_the_hulls_that_a_point_is_on(summary):
 def test_without_a_scale_the_table_is_as_it_was():
     assert with_scales(plain()).equals(plain())
     assert scales_note(plain()) == ""
+    dented = rows("some", {name: its for name, its in SCALED.items() if "@" not in name})
+    dented.loc[1, "wap"] = 26  # under the line from q1 to q3
+    assert len(points(dented, QUALITIES["wap"])) == len(on_curve(dented, QUALITIES["wap"])) == 4
 
 
 def test_a_codec_at_one_scale_alone_has_its_own_curve():
@@ -95,9 +99,9 @@ def test_deltas_are_those_of_the_hull(summary):
 
 
 def test_the_rate_for_a_share_is_read_off_the_hull(summary):
-    points = list(resampled(summary))
-    original = next(its for its in points if its.codec == "uncompressed")
-    table = needed_rates(summary, ResampledCurves(points, {"some"}), original)
+    drawn = list(resampled(summary))
+    original = next(its for its in drawn if its.codec == "uncompressed")
+    table = needed_rates(summary, ResampledCurves(drawn, {"some"}), original)
     bpp = table.set_index(["codec", "share"])
     assert bpp.loc[("some", 0.95), "bpp"] == pytest.approx(bpp.loc[("anchor", 0.95), "bpp"] / 2)
     assert bpp.loc[("some", 0.95), "low"] == pytest.approx(bpp.loc[("some", 0.95), "bpp"])
