@@ -16,6 +16,7 @@ from benchmark.evaluation.opened_run import OpenedRun
 from benchmark.evaluation.tables import Tables, evaluate, read_summary, stored_tables
 from benchmark.finished_run import Run
 from benchmark.preliminary import PreliminaryTables
+from benchmark.rate_point import scales_of
 from benchmark.report.write import write_report
 from benchmark.run.carry_out import OnProgress
 from benchmark.run.experiment import Experiment, perform, prepare
@@ -35,6 +36,7 @@ def run(
     dataset: str = "miniscapes",
     limit: int | None = None,
     rates: Sequence[str] = (),
+    scales: Sequence[float] = (1,),
     options: Mapping[str, Mapping[str, str]] | None = None,
     analysis: str | None = "miniscapes",
     ap: str = "coco",
@@ -58,6 +60,9 @@ def run(
         dataset: ``NAME`` or ``NAME:WHERE``.
         limit: number of images, the first of the data set; None for all.
         rates: names of rate points, ``qp32`` or ``vtm:qp32``; none for each codec's own.
+        scales: by which both sides of the images are multiplied before coding, each above 0 and at
+            most 1; every rate point is measured at each, and a codec with several has as its curve
+            the upper convex hull of them all.
         options: of codecs, by the codec's name.
         analysis: the analysis network, ``NAME`` or ``NAME:WHERE``; None for none.
         ap: how the average precision of masks is computed: ``coco`` or ``cityscapes``;
@@ -82,8 +87,8 @@ def run(
     """
     asked = {name: value for name, value in locals().items() if name in _SHOWN}
     experiment = _experiment(
-        codecs, dataset, limit, rates, options, analysis, ap, device, bitstreams, job_limit_s,
-        command or _call(asked), options_file,
+        codecs, dataset, limit, rates, scales, options, analysis, ap, device, bitstreams,
+        job_limit_s, command or _call(asked), options_file,
     )  # fmt: skip
     started = time.perf_counter()
     prepared = prepare(experiment, Path(out), runner, jobs)
@@ -113,6 +118,7 @@ def plan(
     dataset: str = "miniscapes",
     limit: int | None = None,
     rates: Sequence[str] = (),
+    scales: Sequence[float] = (1,),
     options: Mapping[str, Mapping[str, str]] | None = None,
     analysis: str | None = "miniscapes",
     ap: str = "coco",
@@ -136,8 +142,8 @@ def plan(
     """
     asked = {name: value for name, value in locals().items() if name in _SHOWN}
     experiment = _experiment(
-        codecs, dataset, limit, rates, options, analysis, ap, device, bitstreams, job_limit_s,
-        command or _call(asked), options_file,
+        codecs, dataset, limit, rates, scales, options, analysis, ap, device, bitstreams,
+        job_limit_s, command or _call(asked), options_file,
     )  # fmt: skip
     return plan_experiment(experiment, Path(out), runner, jobs, on_progress)
 
@@ -208,7 +214,10 @@ def report(
     return run
 
 
-_SHOWN = ("codecs", "dataset", "limit", "rates", "options", "analysis", "ap", "bitstreams", "out")
+_SHOWN = (
+    "codecs", "dataset", "limit", "rates", "scales", "options", "analysis", "ap", "bitstreams",
+    "out",
+)  # fmt: skip
 """The arguments that a call is written down with."""
 
 
@@ -230,6 +239,7 @@ def _experiment(
     dataset: str,
     limit: int | None,
     rates: Sequence[str],
+    scales: Sequence[float],
     options: Mapping[str, Mapping[str, str]] | None,
     analysis: str | None,
     ap: str,
@@ -251,7 +261,7 @@ def _experiment(
     }
     return Experiment(
         dataset=dataset, limit=limit, codecs=codecs, codec_options=given, rates=list(rates),
-        analysis=analysis, ap=ap, device=device,
+        scales=scales_of(scales), analysis=analysis, ap=ap, device=device,
         bitstreams=Path(bitstreams) if bitstreams else None, job_limit_s=job_limit_s,
         command=command, options_file=options_file,
     )  # fmt: skip

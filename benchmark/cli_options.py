@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmark.errors import UsageError
 from benchmark.options_file import options_text
+from benchmark.rate_point import scale_of
 
 CarryOut = Callable[[argparse.Namespace], int]
 """Carries out a command and returns the exit code."""
@@ -64,6 +65,16 @@ def add_run(run: argparse.ArgumentParser) -> None:
         help="rate points, for example qp32, or vtm:qp32 for one codec only; vvenc:bpp0.1: for "
         "each image the best setting that takes no more bits per pixel; "
         "default: those of each codec",
+    )
+    run.add_argument(
+        "--scales",
+        nargs="+",
+        type=scale_of,
+        default=[],
+        metavar="SCALE",
+        help="by which the images' sides are multiplied before coding, for example 1 0.75 0.5: "
+        "every rate point is measured at each, as qp32@0.5, and a codec's curve is the convex hull "
+        "of all; default: 1",
     )
     run.add_argument(
         "--dataset",
@@ -279,6 +290,7 @@ def asked(options: argparse.Namespace) -> dict[str, Any]:
             options, "limit", _FIRST_LOOK if options.dataset == "miniscapes" else None
         ),
         "rates": rates,
+        "scales": options.scales or (1,),
         "options": by_codec,
         "analysis": None if options.analysis == "none" else options.analysis,
         "ap": asked_ap(options, preset.ap if preset else "coco"),

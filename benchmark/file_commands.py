@@ -62,14 +62,19 @@ def _add_encode(encode: argparse.ArgumentParser) -> None:
     encode.add_argument(
         "--rate",
         metavar="POINT",
-        help="rate point, for example qp32, or bpp0.1 (the most bits per pixel); "
-        "default: the middle one of the codec's own",
+        help="rate point, for example qp32, qp32@0.5 (coded at half the size), or bpp0.1 (the most "
+        "bits per pixel); default: the middle one of the codec's own",
     )
 
 
 def _add_decode(decode: argparse.ArgumentParser) -> None:
     _add_codec(decode)
     decode.add_argument("-o", "--out", type=Path, required=True, metavar="PNG", help="the image")
+    decode.add_argument(
+        "--rate",
+        metavar="POINT",
+        help="that of the encoding; needed where it has a scale: qp32@0.5",
+    )
 
 
 def _add_export(export: argparse.ArgumentParser) -> None:
@@ -106,8 +111,9 @@ def _decode(options: argparse.Namespace) -> Iterator[Done]:
 
     codec = _codec(options)
     bitstream = read_file(options.file, f"a bitstream of {codec.name}")
+    scale = codec.rate_point(options.rate).scale if options.rate else 1.0
     with _named(options):
-        decoded = coding.decode(codec, bitstream)
+        decoded = coding.decode(codec, bitstream, scale=scale)
     write_whole(options.out, _png(decoded))
     yield Done(f"{options.out}: {decoded.shape[1]} x {decoded.shape[0]}")
 

@@ -13,8 +13,8 @@ from benchmark.errors import UsageError
 
 _OPTION = "--config"
 _NAMES = (
-    "preset", "codecs", "option", "checkpoints", "rates", "dataset", "limit", "analysis", "ap",
-    "truth", "device", "anchor", "bitstreams", "jobs", "job-limit", "runner", "out",
+    "preset", "codecs", "option", "checkpoints", "rates", "scales", "dataset", "limit", "analysis",
+    "ap", "truth", "device", "anchor", "bitstreams", "jobs", "job-limit", "runner", "out",
 )  # fmt: skip
 """The options that such a file may hold, without their dashes: all of ``run``."""
 

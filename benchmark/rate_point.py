@@ -6,13 +6,17 @@ import contextlib
 import math
 import re
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmark.errors import UsageError
 
 TARGET = "bpp"
 """The parameter of rate points that are a rate: the setting is searched for each image."""
+
+_AT = "@"
+"""What stands between a setting and a scale in the name of a rate point."""
 
 
 @dataclass(frozen=True)
@@ -22,20 +26,60 @@ class RatePoint:
     Attributes:
         parameter: what is set, for example ``qp``; `TARGET` where the rate itself is asked for.
         value: what it is set to, for example 32.
+        scale: by which both sides of an image are multiplied before it is coded: above 0, at most
+            1. A codec sees 1 only (`benchmark.coding`).
     """
 
     parameter: str
     value: float
+    scale: float = 1.0
 
     @property
     def name(self) -> str:
-        """Safe as a folder name, for example ``qp32`` or ``lambda0.02``."""
-        return f"{self.parameter}{self.value:g}"
+        """Safe as a folder name, for example ``qp32``, ``lambda0.02`` or ``qp32@0.5``."""
+        scaled = "" if self.scale == 1 else f"{_AT}{self.scale:g}"
+        return f"{self.parameter}{self.value:g}{scaled}"
 
 
 def rate_points(parameter: str, *values: float) -> tuple[RatePoint, ...]:
     """The rate points at which ``parameter`` takes each of ``values``, in their order."""
     return tuple(RatePoint(parameter, value) for value in values)
+
+
+def scale_of(value: float | str) -> float:
+    """Return a scale as it is asked for, to the six digits that a rate point's name has.
+
+    Raises:
+        UsageError: if it is no number above 0 and at most 1.
+    """
+    with contextlib.suppress(ValueError, TypeError):
+        scale = float(f"{float(value):g}")
+        if 0 < scale <= 1:
+            return scale
+    raise UsageError(
+        f"scale {value}: a number above 0 and at most 1 is needed, by which both sides of an image "
+        "are multiplied before it is coded"
+    )
+
+
+def scales_of(values: Iterable[float | str]) -> tuple[float, ...]:
+    """Return the scales of a run.
+
+    Raises:
+        UsageError: if one is none (`scale_of`), one is there twice, or there is none at all.
+    """
+    scales = Counter(map(scale_of, values))
+    if twice := [f"{scale:g}" for scale, times in scales.items() if times > 1]:
+        raise UsageError(f"--scales names {', '.join(twice)} more than once")
+    if not scales:
+        raise UsageError("--scales names none: 1 is the images' own size")
+    return tuple(scales)
+
+
+def scale_in(name: str) -> float:
+    """Return the scale in the name of a rate point: 0.5 for ``qp32@0.5``, 1 for ``qp32``."""
+    scale = name.partition(_AT)[2]
+    return float(scale) if scale else 1.0
 
 
 @dataclass(frozen=True)
@@ -53,6 +97,13 @@ class Settings:
         Raises:
             UsageError: if the codec has none of that name, or would round its value.
         """
+        plain, at, scale = name.partition(_AT)
+        if at:
+            point = self.named(plain)
+            scaled = replace(point, scale=scale_of(scale))
+            if scaled.name != name:
+                raise UsageError(f"codec {self.codec}: the rate point {name!r} is {scaled.name}")
+            return scaled
         for point in self.points:
             if point.name == name:
                 return point

@@ -51,6 +51,18 @@ def test_a_rate_can_be_asked_for(photo, tmp_path, capsys):
     assert 0.6 < 8 * coded.stat().st_size / (121 * 200) <= 0.7
 
 
+def test_a_scale_can_be_asked_for(photo, tmp_path, capsys):
+    coded, decoded = tmp_path / "coded", tmp_path / "decoded.png"
+    asked = ["--rate", "quality50@0.5"]
+    assert main(["encode", "jpeg", str(photo), "-o", str(coded), *asked]) == 0
+    size = coded.stat().st_size
+    said = f"{size} bytes, {8 * size / (121 * 200):.4f} bits per pixel at quality50@0.5"
+    assert said in capsys.readouterr().out
+    assert pixels(coded).shape == (60, 100, 3)  # a JPEG file with four bytes behind it
+    assert main(["decode", "jpeg", str(coded), "-o", str(decoded), *asked]) == 0
+    assert pixels(decoded).shape == (121, 200, 3)
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
@@ -58,6 +70,7 @@ def test_a_rate_can_be_asked_for(photo, tmp_path, capsys):
         (["encode", "jpg", "PHOTO", "-o", "x"], "there is no codec 'jpg'"),
         (["encode", "jpeg", "PHOTO", "-o", "x", "--rate", "qp3"], "no rate point 'qp3'"),
         (["encode", "jpeg", "PHOTO", "-o", "x", "--rate", "bpp0.01"], "bytes at quality1 already"),
+        (["encode", "jpeg", "PHOTO", "-o", "x", "--rate", "quality7@2"], "scale 2: a number"),
         (["encode", "ncn", "PHOTO", "-o", "x", "--rate", "bpp0.1"], "no rate point 'bpp0.1'"),
         (["decode", "jpeg", "PHOTO", "-o", "x"], "photo.png: codec jpeg: cannot identify image"),
         (["decode", "jpeg", "nothing", "-o", "x"], "nothing does not exist"),

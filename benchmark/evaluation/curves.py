@@ -7,12 +7,17 @@ import math
 import pandas as pd
 
 from benchmark.metrics.bjontegaard_delta import Point
+from benchmark.metrics.convex_hull import upper_hull
 from benchmark.metrics.ground_truth import AP_NAMES
 from benchmark.metrics.qualities import COMPARED, QUALITIES, Quality
 
 MEASURED, PUBLISHED, EXTERNAL = "measured", "published", "external"
 """What the column ``source`` holds: of this run, of the run that the package carries, or read
 from a file of others."""
+
+
+HULL, OFF_HULL = "convex hull", "off the convex hull"
+"""What legends call the curve of a codec that was measured at several scales, and other points."""
 
 
 def ap_name(summary: pd.DataFrame) -> str:
@@ -52,14 +57,38 @@ def single_points(summary: pd.DataFrame) -> dict[str, pd.DataFrame]:
 def points(rows: pd.DataFrame, quality: Quality) -> list[Point]:
     """Return a codec's curve so that a higher quality is better (`Quality.rising`).
 
-    Rate points without a value, such as the PSNR of exact images, are no points of the curve.
+    Rate points without a value, such as the PSNR of exact images, are no points of the curve. Of a
+    codec that was measured at several scales, the curve is the convex hull (`is_hull`).
     """
-    values = rows[quality.column] if quality.column in rows else [math.nan] * len(rows)
-    return [
-        Point(bpp, quality.rising(value))
-        for bpp, value in zip(rows["bpp"], values, strict=True)
-        if math.isfinite(value)
-    ]
+    known = [point for point in _all_points(rows, quality) if math.isfinite(point.quality)]
+    return upper_hull(known) if is_hull(rows) else known
+
+
+def is_hull(rows: pd.DataFrame) -> bool:
+    """Return whether a codec's curve is the upper convex hull of its rate points at all scales.
+
+    Each quality has a hull of its own: what is best at equal wAP is not so at equal PSNR.
+    """
+    return "scale" in rows and rows["scale"].nunique() > 1
+
+
+def on_curve(rows: pd.DataFrame, quality: Quality) -> pd.DataFrame:
+    """Return those of a codec's rows that its curve of a quality goes through."""
+    if not is_hull(rows):
+        return rows
+    hull = points(rows, quality)
+    return rows[[point in hull for point in _all_points(rows, quality)]]
+
+
+def without_points_off_hulls(summary: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that are on the curve of the first compared quality: wAP where there is one.
+
+    All of them where no codec was measured at several scales.
+    """
+    if "scale" not in summary or not (compared := compared_qualities(summary)):
+        return summary
+    kept = [on_curve(rows, compared[0]).index for _, rows in summary.groupby("codec")]
+    return summary[summary.index.isin([label for index in kept for label in index])]
 
 
 def is_external(rows: pd.DataFrame) -> bool:
@@ -68,6 +97,14 @@ def is_external(rows: pd.DataFrame) -> bool:
 
 
 def curve_label(rows: pd.DataFrame) -> str:
-    """Return the codec's name, and where its curve is from if not from this run."""
+    """Return the codec's name, where its curve is from if not this run, and if it is a hull."""
     (codec,), (source,) = set(rows["codec"]), set(rows["source"])
-    return str(codec) if source == MEASURED else f"{codec} ({source})"
+    what = [*([] if source == MEASURED else [source]), *([HULL] if is_hull(rows) else [])]
+    return f"{codec} ({', '.join(what)})" if what else str(codec)
+
+
+def _all_points(rows: pd.DataFrame, quality: Quality) -> list[Point]:
+    values = rows[quality.column] if quality.column in rows else [math.nan] * len(rows)
+    return [
+        Point(bpp, quality.rising(value)) for bpp, value in zip(rows["bpp"], values, strict=True)
+    ]

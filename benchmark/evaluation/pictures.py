@@ -93,7 +93,8 @@ class RunPictures:
                 raise NotAvailable(
                     f"{'/'.join(record.key)}: the bitstream is not that of the run's record"
                 )
-            decoded = coding.decode(codec, bitstream, (record.height, record.width))
+            size = record.height, record.width
+            decoded = coding.decode(codec, bitstream, size, point.scale)
             if record.decoded_sha256 and pixels_hash(decoded) != record.decoded_sha256:
                 raise NotAvailable(
                     f"{'/'.join(record.key)}: it is not decoded to the pixels of the run's record"

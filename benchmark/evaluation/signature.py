@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmark.datasets.dataset import Picture
+from benchmark.evaluation.curves import HULL
 from benchmark.evaluation.opened_run import OpenedRun
 from benchmark.metrics.bjontegaard_delta import METHODS
 from benchmark.metrics.bootstrap import RESAMPLES
 from benchmark.metrics.ground_truth import AP_NAMES
+from benchmark.rate_point import scale_in
 
 
 def signature(run: OpenedRun, pictures: Sequence[Picture], ap: str | None, resampled: str) -> str:
@@ -43,6 +45,11 @@ def signature(run: OpenedRun, pictures: Sequence[Picture], ap: str | None, resam
         f"network:{manifest.analysis.spec or 'none'}#{_digest(manifest.analysis.identity)}",
         f"codecs:{len(codecs)}#{_digest(codecs)}",
     ]
+    by_codec = [set(map(scale_in, codec.rate_points)) for codec in manifest.codecs.values()]
+    if (scales := set[float]().union(*by_codec)) - {1.0}:
+        listed = ",".join(f"{scale:g}" for scale in sorted(scales, reverse=True))
+        hulls = f" ({HULL})" if any(len(its) > 1 for its in by_codec) else ""
+        parts.append(f"scales:{listed}{hulls}")
     if ap:
         parts += [f"ap:{AP_NAMES[ap]}", f"delta:{METHODS[0]}"]
         parts += [f"intervals:{RESAMPLES} resamples by {resampled}, seed 0"]

@@ -11,7 +11,7 @@ from benchmark.datasets.dataset import Picture
 from benchmark.errors import UsageError
 from benchmark.evaluation.clusters import RESAMPLED
 from benchmark.evaluation.complexity import with_complexity
-from benchmark.evaluation.curves import MEASURED, PUBLISHED, curves
+from benchmark.evaluation.curves import MEASURED, PUBLISHED, curves, is_hull
 from benchmark.evaluation.deltas import delta_rates
 from benchmark.evaluation.detected_truth import REMARK, DetectedTruth
 from benchmark.evaluation.intervals import bootstrapped, with_intervals
@@ -25,6 +25,7 @@ from benchmark.evaluation.rate_points import (
     notes_on,
     rate_point_table,
 )
+from benchmark.evaluation.scales import scales_note, with_scales
 from benchmark.evaluation.signature import signature
 from benchmark.metrics.ground_truth import DETECTED, RunTruth
 from benchmark.metrics.resampled_curves import ResampledCurves
@@ -41,7 +42,7 @@ class Tables:
 
     Attributes:
         summary: one row per codec and rate point (`rate_point_table`), with the columns source,
-            wap_low and wap_high.
+            wap_low and wap_high, and those of scaled coding (`with_scales`).
         deltas: against every codec that has a curve (`benchmark.evaluation.deltas.delta_rates`).
         commands: those that made each codec's curve.
         notes: what is to be said about the numbers, a sentence each.
@@ -101,16 +102,19 @@ def evaluate(
         if not rows.empty:
             runs[PUBLISHED] = lent
             summary = pd.concat([summary, rows.assign(source=PUBLISHED)], ignore_index=True)
+    summary = with_scales(summary)
     resampled = (
         [] if preliminary
         else bootstrapped(summary, runs, pictures, truth, runner, resample)
     )  # fmt: skip
     summary = with_intervals(summary, resampled)
-    resampled_curves = ResampledCurves(resampled)
+    hulls = {codec for codec, rows in curves(summary).items() if is_hull(rows)}
+    resampled_curves = ResampledCurves(resampled, hulls)
     original = next((its for its in resampled if its.codec == UNCOMPRESSED), None)
     summary = with_complexity(summary, {source: its.manifest for source, its in runs.items()})
     names = {picture.name for picture in pictures}
     notes = [REMARK] if ap == DETECTED else []
+    notes += filter(None, [scales_note(summary)])
     notes += notes_on([record for record in run.records if record.image in names])
     return Tables(
         summary, delta_rates(summary, list(curves(summary)), resampled_curves),
@@ -132,8 +136,9 @@ def stored_tables(run: OpenedRun) -> Tables:
         runs[PUBLISHED] = OpenedRun(published_folder())
     deltas = delta_rates(summary, list(curves(summary)))
     incomplete = _summary_file(run.folder).query("bpp.isna()").assign(of=summary["images"].max())
+    notes = [*filter(None, [scales_note(summary)])]
     return Tables(
-        summary, deltas, _commands(summary, runs), incomplete=incomplete[INCOMPLETE]
+        summary, deltas, _commands(summary, runs), notes, incomplete[INCOMPLETE]
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from benchmark.codec import CODECS, Explainable, Explanation, identity_of
 from benchmark.errors import UsageError
+from benchmark.evaluation.curves import without_points_off_hulls
 from benchmark.evaluation.external_curves import external_curves
 from benchmark.evaluation.opened_run import OpenedRun
 from benchmark.evaluation.pictures import NotAvailable, RunPictures, first_line
@@ -25,6 +26,7 @@ from benchmark.figures.rate_curves import draw_relative_curve_differences, draw_
 from benchmark.figures.style import paper_style, save
 from benchmark.image import with_even_sides
 from benchmark.metrics.qualities import QUALITIES
+from benchmark.rate_point import scale_in
 from benchmark.run.record import UNCOMPRESSED, Record
 from benchmark.run.run_folder import RunFolder
 
@@ -117,7 +119,9 @@ class _PictureFigures:
         self._image = pictures.picture(image or (names[0] if names else "")).name
         self._pictures = pictures
         self._rates = rates
-        self._summary = summary
+        self._summary = without_points_off_hulls(summary)
+        # what a codec does to a latent is shown on the image itself, not on a smaller one
+        self._unscaled = summary[summary["rate_point"].map(scale_in) == 1]
         counts = summary["codec"].value_counts()
         self._curved = sorted(str(codec) for codec in counts[counts > 1].index)
 
@@ -143,7 +147,9 @@ class _PictureFigures:
 
     def _compared(self) -> list[Record]:
         """A record of each codec at about the same rate, the best codecs first."""
-        records = comparable(record for record in self._records() if record.codec in self._curved)
+        on_curves = set(zip(self._summary["codec"], self._summary["rate_point"], strict=True))
+        candidates = [its for its in self._records() if its.codec in self._curved]
+        records = comparable(its for its in candidates if its.key[:2] in on_curves)
         quality = QUALITIES["wap" if self._summary["wap"].notna().any() else "psnr"]
         best = self._summary.set_index(["codec", "rate_point"])[quality.column]
         ranked = sorted(
@@ -188,7 +194,7 @@ class _PictureFigures:
     def _masking(self, name: str) -> Iterator[tuple[str, Figure]]:
         """The figure of what a codec masks and what is found nevertheless, if it can be had."""
         originals = [record for record in self._records() if record.codec == UNCOMPRESSED]
-        rate = lowest_good_rate(self._summary, name)
+        rate = lowest_good_rate(self._unscaled, name)
         coded = [its for its in self._records() if (its.codec, its.rate_point) == (name, rate)]
         decoded = self._shown(coded[0]) if coded else None
         if not originals or decoded is None or rate is None:
@@ -222,7 +228,7 @@ class _PictureFigures:
 
     def _rates_of(self, name: str) -> list[str]:
         """The rate points that were asked for and the run has, or some spread over its own."""
-        own = list(self._summary.loc[self._summary["codec"] == name, "rate_point"])
+        own = list(self._unscaled.loc[self._unscaled["codec"] == name, "rate_point"])
         if self._rates:
             return [rate for rate in self._rates if rate in own]
         spread = min(_MOST_MAPS, len(own))

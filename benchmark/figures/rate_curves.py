@@ -12,11 +12,15 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from benchmark.evaluation.curves import (
+    HULL,
+    OFF_HULL,
     ap_name,
     compared_qualities,
     curve_label,
     curves,
     is_external,
+    is_hull,
+    on_curve,
     points,
     single_points,
 )
@@ -31,21 +35,29 @@ _LEGEND_COLUMNS, _MOST_COLUMNS = 3, 7
 def draw_wap_curves(summary: pd.DataFrame) -> Figure:
     """wAP against the rate, a curve a codec; a line for one with a single rate point.
 
-    Curves from elsewhere are dashed, with open marks.
+    Curves from elsewhere are dashed, with open marks. Rate points off a convex hull are small.
 
     Args:
         summary: as in ``summary.csv``, perhaps with external curves.
     """
     drawn = curves(summary)
     styles = line_styles(list(drawn))
-    rows = -(-(len(drawn) + 2) // _LEGEND_COLUMNS)
+    has_hulls = any(map(is_hull, drawn.values()))
+    columns = _LEGEND_COLUMNS - has_hulls  # whose labels are longer
+    rows = -(-(len(drawn) + 2 + has_hulls) // columns)
     figure = Figure(figsize=(ONE_COLUMN, 2.4 + 0.16 * rows), layout="constrained")
     axes = figure.subplots()
     for codec, lines in drawn.items():
         style: dict[str, Any] = dict(vars(styles[codec]))
         if is_external(lines):
             style |= {"linestyle": "--", "markerfacecolor": "none"}
-        axes.plot(lines["bpp"], lines["wap"], label=curve_label(lines).replace("$", r"\$"), **style)
+        curve = on_curve(lines, QUALITIES["wap"])
+        axes.plot(curve["bpp"], curve["wap"], label=curve_label(lines).replace("$", r"\$"), **style)
+        if is_hull(lines):
+            off = lines.drop(curve.index)
+            axes.plot(off["bpp"], off["wap"], **style | {"linestyle": "", "markersize": 1.8})
+    if has_hulls:
+        axes.plot([], [], color="0.5", marker="o", ls="", markersize=1.8, label=OFF_HULL)
     for (codec, lines), dashes in zip(single_points(summary).items(), ("--", ":"), strict=False):
         axes.axhline(lines["wap"].iloc[0], color="0.35", lw=0.8, ls=dashes, label=codec)
     axes.set_xscale("log")
@@ -55,7 +67,7 @@ def draw_wap_curves(summary: pd.DataFrame) -> Figure:
     axes.grid(axis="y")
     axes.set_xlabel("rate / bits per pixel")
     axes.set_ylabel(QUALITIES["wap"].title(ap_name(summary)))
-    _add_legend(figure, axes)
+    _add_legend(figure, axes, columns)
     return figure
 
 
@@ -105,7 +117,7 @@ def _draw_difference(
     axes.plot(
         [quality.rising(value) for value in difference.quality],
         difference.percent,
-        label=lines["codec"].iloc[0],
+        label=lines["codec"].iloc[0] + (f" ({HULL})" if is_hull(lines) else ""),
         markevery=0.2,
         **vars(style),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from benchmark.metrics.bjontegaard_delta import AkimaCurve, Point
 from benchmark.metrics.bootstrap import Resampled, interval
+from benchmark.metrics.convex_hull import upper_hull
 
 _DELTA_COLUMNS = ["codec", "anchor", "bd_rate", "bd_rate_low", "bd_rate_high", "p", "undefined"]
 
@@ -18,17 +19,20 @@ _DELTA_COLUMNS = ["codec", "anchor", "bd_rate", "bd_rate_low", "bd_rate_high", "
 class ResampledCurves:
     """The curves of all codecs in all resamples, interpolated once."""
 
-    def __init__(self, points: Sequence[Resampled]) -> None:
+    def __init__(self, points: Sequence[Resampled], hulls: Collection[str] = ()) -> None:
         """Interpolate.
 
         Args:
             points: the rate points of all codecs, of the same resamples; a codec with one rate
                 point has no curve.
+            hulls: the codecs whose curve is the convex hull of their points, in each resample anew.
         """
         codecs: dict[str, list[Resampled]] = {}
         for point in points:
             codecs.setdefault(point.codec, []).append(point)
-        self._curves = {codec: _curves(its) for codec, its in codecs.items() if len(its) > 1}
+        self._curves = {
+            codec: _curves(its, codec in hulls) for codec, its in codecs.items() if len(its) > 1
+        }
 
     def delta_intervals(self) -> pd.DataFrame:
         """Return the intervals of all codecs' Bjontegaard delta rates against one another.
@@ -81,9 +85,10 @@ def _p_value(differences: NDArray[np.float64]) -> float:
     return float(min(1.0, 2 * (tail + 1) / (known.size + 1)))
 
 
-def _curves(points: Sequence[Resampled]) -> list[AkimaCurve]:
+def _curves(points: Sequence[Resampled], hull: bool) -> list[AkimaCurve]:
     """A codec's curve in each resample."""
     bpp, wap = (
         np.array([getattr(point, name) for point in points]).T.tolist() for name in ("bpp", "wap")
     )
-    return [AkimaCurve(list(map(Point, *values))) for values in zip(bpp, wap, strict=True)]
+    drawn = (list(map(Point, *values)) for values in zip(bpp, wap, strict=True))
+    return [AkimaCurve(upper_hull(its) if hull else its) for its in drawn]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from benchmark.evaluation.complexity import COMPLEXITY
-from benchmark.evaluation.curves import curve_label
+from benchmark.evaluation.curves import curve_label, without_points_off_hulls
 from benchmark.metrics.qualities import QUALITIES
 
 _METRICS = {
@@ -28,18 +28,20 @@ def compressai_results(
 
     ``python -m compressai.utils.plot -f FILE... -o out.png -m METRIC`` draws it; METRIC is psnr
     (the default), ms-ssim, wap or ap50. The tool writes "[dB]" beside every metric's name, also
-    beside wap and ap50, which are in percent. A metric that a rate point lacks is left out.
+    beside wap and ap50, which are in percent. A metric that a rate point lacks is left out. Of
+    scaled coding there are the points of one convex hull (`without_points_off_hulls`).
 
     Args:
         summary: rate points.
         commands: those that made each codec's curve; they become its description.
     """
+    drawn = without_points_off_hulls(summary).index
     return {
         str(codec): json.dumps(
             {
                 "name": curve_label(lines),
                 "description": "; ".join(commands.get(str(codec), ())),
-                "results": _results(lines.sort_values("bpp")),
+                "results": _results(lines[lines.index.isin(drawn)].sort_values("bpp")),
             },
             indent=2,
             allow_nan=False,

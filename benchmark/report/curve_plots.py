@@ -11,11 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmark.evaluation.curves import (
+    OFF_HULL,
     ap_name,
     compared_qualities,
     curve_label,
     curves,
     is_external,
+    is_hull,
+    on_curve,
     single_points,
 )
 from benchmark.metrics.qualities import Quality
@@ -28,7 +31,7 @@ _MARKERS = "osD^vPX*<>"
 def draw_curves(summary: pd.DataFrame) -> Figure:
     """Return the qualities against the rate: one curve per codec, a dashed line for a single point.
 
-    Curves from elsewhere are dashed, with open marks.
+    Curves from elsewhere are dashed, with open marks. Rate points off a convex hull are small.
 
     Args:
         summary: rate points, perhaps with external curves.
@@ -61,10 +64,10 @@ def _draw_quality(axes: Axes, summary: pd.DataFrame, quality: Quality) -> None:
         cycle(_COLOURS), cycle(_MARKERS), cycle(["-"] * len(_COLOURS) + ["--"] * len(_COLOURS))
     )
     for lines, (colour, marker, dashes) in zip(curves(summary).values(), styles, strict=False):
-        external = is_external(lines)
+        external, curve = is_external(lines), on_curve(lines, quality)
         axes.plot(
-            lines["bpp"],
-            lines[quality.column],
+            curve["bpp"],
+            curve[quality.column],
             color=colour,
             marker=marker,
             markersize=4.5,
@@ -73,6 +76,18 @@ def _draw_quality(axes: Axes, summary: pd.DataFrame, quality: Quality) -> None:
             linewidth=1.4,
             label=curve_label(lines).replace("$", r"\$"),
         )
+        if is_hull(lines):
+            off = lines.drop(curve.index)
+            axes.plot(
+                off["bpp"],
+                off[quality.column],
+                color=colour,
+                marker=marker,
+                markersize=2.5,
+                linestyle="",
+            )
+    if any(map(is_hull, curves(summary).values())):
+        axes.plot([], [], color="0.5", marker="o", markersize=2.5, linestyle="", label=OFF_HULL)
     if quality.of_detections:
         _draw_limits(axes, summary, quality)
     axes.set_xscale("log")

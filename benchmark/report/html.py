@@ -20,12 +20,15 @@ from benchmark.evaluation.curves import (
     curve_label,
     curves,
     is_external,
+    is_hull,
     main_qualities,
     measured_qualities,
+    on_curve,
     points,
 )
 from benchmark.evaluation.deltas import delta_text, is_within_uncertainty, remarks
 from benchmark.evaluation.needed_rates import point_deltas, shown_needed_rates
+from benchmark.evaluation.scales import shown_hulls, shown_scale
 from benchmark.evaluation.tables import Tables
 from benchmark.metrics.bjontegaard_delta import METHODS, relative_curve_difference
 from benchmark.metrics.qualities import QUALITIES, Quality
@@ -62,7 +65,7 @@ def html_report(
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["number"] = _number
+    environment.filters |= {"number": _number, "hulls": shown_hulls, "scale": shown_scale}
     summary = pd.concat([tables.summary, *external], ignore_index=True)
     by_anchor = {str(name): _rows(rows) for name, rows in tables.deltas.groupby("anchor")}
     anchor = anchor if anchor in by_anchor else ""
@@ -77,6 +80,7 @@ def html_report(
         manifest=manifest,
         qualities=main_qualities(summary),
         complexity=measured_complexity(summary),
+        scaled="scale" in summary,
         delta_columns=[
             f"{q.label}, {_METHOD_NAMES[method]}" for q in compared for method in METHODS
         ],
@@ -195,19 +199,30 @@ def _difference(codec: pd.DataFrame, anchor: pd.DataFrame, quality: Quality) -> 
 
 def _curves(summary: pd.DataFrame) -> list[dict[str, Any]]:
     """The rate points of each codec; those of external curves last."""
+    qualities = measured_qualities(summary)
     groups = [(str(codec), lines) for codec, lines in summary.groupby("codec")]
     return [
         {
             "codec": codec,
             "label": curve_label(lines),
             "external": is_external(lines),
-            "points": [
-                {"rate": line["rate_point"]} | {key: _finite(line.get(key)) for key in _SHOWN}
-                for line in lines.to_dict("records")
-            ],
+            "points": _points(lines, qualities),
         }
         for codec, lines in sorted(groups, key=lambda group: is_external(group[1]))
     ]
+
+
+def _points(lines: pd.DataFrame, qualities: Sequence[Quality]) -> list[dict[str, Any]]:
+    """A codec's rate points; where its curves are convex hulls, with those that go through each."""
+    shown = [
+        {"rate": line["rate_point"]} | {key: _finite(line.get(key)) for key in _SHOWN}
+        for line in lines.to_dict("records")
+    ]
+    if is_hull(lines):
+        hulls = {quality.column: on_curve(lines, quality).index for quality in qualities}
+        for label, point in zip(lines.index, shown, strict=True):
+            point["hulls"] = [name for name, index in hulls.items() if label in index]
+    return shown
 
 
 def _finite(value: Any) -> float | None:

@@ -29,6 +29,7 @@ def delta_rate_table(
     ap: str,
     commands: Mapping[str, Sequence[str]],
     method: str = "akima",
+    note: str = "",
 ) -> str:
     """Return one row per codec: the Bjontegaard delta rates and their uncertainties.
 
@@ -42,6 +43,7 @@ def delta_rate_table(
         ap: whose average precision wAP rests on, for the caption: COCO or Cityscapes.
         commands: those that made each codec's curve.
         method: the interpolation.
+        note: a sentence about the curves, for the caption.
     """
     deltas = deltas[(deltas["method"] == method) & (deltas["anchor"] == anchor)]
     if deltas.empty:
@@ -58,6 +60,7 @@ def delta_rate_table(
         f"Bj{{\\o}}ntegaard delta rates in percent against {_name(anchor)} "
         f"({_METHODS[method]} interpolation). Negative: fewer bits than the anchor. "
         f"$\\pm$: the most that a single rate point changes the delta. {_ap_sentence(ap)}"
+        + (f" {escape(note)}." if note else "")
     )
     header = ["codec", *(f"at equal {label_of(quality)}" for quality in qualities)]
     made = [

@@ -45,6 +45,7 @@ const MARKS = [
   "M-4 0A4 4 0 1 0 4 0A4 4 0 1 0 -4 0Z", "M-4 -4H4V4H-4Z", "M0 -5.5L5.5 0L0 5.5L-5.5 0Z",
   "M0 -5L5 4H-5Z", "M0 5L5 -4H-5Z", "M-5 -2H-2V-5H2V-2H5V2H2V5H-2V2H-5Z",
 ];
+const OFF_HULL = 0.5; // the size of the marks of rate points off a convex hull
 const QUALITIES = Object.fromEntries(data.qualities.map((quality) => [quality.column, quality]));
 const curves = data.curves.filter((curve) => curve.points.length > 1);
 const levels = data.curves.filter((curve) => curve.points.length === 1);
@@ -106,6 +107,7 @@ function drawCurves() {
   const height = Math.min(460, Math.max(280, width * 0.55));
   const space = { left: 52, right: 12, top: 12, bottom: 44 };
   const points = (curve) => curve.points.filter((point) => point[key] !== null);
+  const isOn = (point) => !point.hulls || point.hulls.includes(key);
   const shown = curves.filter((curve) => !hidden.has(curve.codec) && points(curve).length);
   // the axes stay as they are when codecs are switched off
   const all = curves.flatMap(points);
@@ -128,11 +130,11 @@ function drawCurves() {
   }
   marks = [];
   for (const curve of shown) {
-    const path = points(curve).map((point) => `${x(point.bpp)} ${y(point[key])}`).join("L");
+    const path = points(curve).filter(isOn).map((point) => `${x(point.bpp)} ${y(point[key])}`).join("L");
     svg.append(drawing("path", { d: "M" + path, fill: "none", stroke: curve.colour, "stroke-width": 2, "stroke-dasharray": curve.dash }));
   }
   for (const curve of key === "wap" ? shown : []) {
-    for (const point of points(curve)) {
+    for (const point of points(curve).filter(isOn)) {
       if (point.wap_low === null) continue;
       const d = `M${x(point.bpp)} ${y(point.wap_low)}V${y(point.wap_high)}`;
       svg.append(drawing("path", { class: "interval", d, stroke: curve.colour }));
@@ -143,7 +145,7 @@ function drawCurves() {
       const place = { x: x(point.bpp), y: y(point[key]) };
       const mark = drawing("path", {
         class: "point", d: curve.mark, fill: curve.fill, stroke: curve.colour, tabindex: marks.length ? -1 : 0, role: "img",
-        transform: `translate(${place.x} ${place.y})`, "aria-label": describe(curve, point).replaceAll("\n", ", "),
+        transform: `translate(${place.x} ${place.y}) scale(${isOn(point) ? 1 : OFF_HULL})`, "aria-label": describe(curve, point).replaceAll("\n", ", "),
       });
       const entry = { ...place, curve, point, mark };
       mark.addEventListener("focus", () => showTip(entry));
@@ -200,6 +202,7 @@ function describe(curve, point) {
     if (point[column] !== null) lines.push(`${label} ${number(point[column], digits)} ${unit}`.trim());
   }
   if (point.wap_low !== null) lines.push(`95 % of wAP: ${number(point.wap_low, 2)} to ${number(point.wap_high, 2)} %`);
+  if (point.hulls && !point.hulls.includes(byId("quality").value)) lines.push("off the convex hull");
   lines.push(`encode ${number(point.encode_s, 3)} s, decode ${number(point.decode_s, 3)} s`);
   return lines.join("\n");
 }

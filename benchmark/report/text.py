@@ -11,6 +11,7 @@ from benchmark.evaluation.complexity import complexity_lines
 from benchmark.evaluation.curves import ap_name, main_qualities
 from benchmark.evaluation.deltas import delta_text, label_of, remarks
 from benchmark.evaluation.needed_rates import shown_needed_rates
+from benchmark.evaluation.scales import shown_hulls, shown_scale
 from benchmark.evaluation.tables import Tables
 from benchmark.metrics.qualities import QUALITIES
 
@@ -36,6 +37,9 @@ def summary_text(summary: pd.DataFrame, incomplete: pd.DataFrame | None = None) 
         remark = remark[summary.index]
     columns = {"codec": summary["codec"].mask(summary["codec"].duplicated(), "")}
     columns["rate point"] = summary["rate_point"]
+    if "scale" in summary:
+        columns["scale"] = summary["scale"].map(shown_scale)
+        columns["hull of"] = summary["hull"].map(shown_hulls)
     columns["bpp"] = _numbers(summary["bpp"], 4)
     for quality in main_qualities(summary):
         heading = f"{quality.label}/{quality.unit}" if quality.unit else quality.label

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from benchmark.evaluation.curves import MEASURED, ap_name, curves
+from benchmark.evaluation.curves import MEASURED, ap_name, curves, without_points_off_hulls
 from benchmark.evaluation.needed_rates import point_deltas
 from benchmark.evaluation.opened_run import OpenedRun
+from benchmark.evaluation.scales import scales_note
 from benchmark.evaluation.tables import SUMMARY, Tables
 from benchmark.report.codec_compare import codec_compare_files
 from benchmark.report.compressai_json import compressai_results
@@ -55,7 +56,8 @@ def write_report(
     folder.write_file("image_wap.csv", tables.images.to_csv(index=False).encode())
     of_points = point_deltas(summary, anchor)
     folder.write_file("point_deltas.csv", of_points.to_csv(index=False).encode())
-    table = delta_rate_table(deltas, anchor, ap_name(summary), tables.commands)
+    note = scales_note(summary)
+    table = delta_rate_table(deltas, anchor, ap_name(summary), tables.commands, note=note)
     folder.write_file("bd_rate.tex", in_utf8(table))
     several = summary[summary["codec"].isin(list(curves(summary)))]
     for codec, text in compressai_results(several, tables.commands).items():
@@ -66,6 +68,6 @@ def write_report(
     pictures = {kind: render(figure, kind) for kind in ("svg", "png")}
     for kind, content in pictures.items():
         folder.write_file(f"curves.{kind}", content)
-    gallery = make_gallery(run, summary, tables.images)
+    gallery = make_gallery(run, without_points_off_hulls(summary), tables.images)
     page = html_report(run.manifest, tables, anchor, pictures["svg"], gallery, external)
     folder.write_file("report.html", page)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from benchmark.codec import CODECS, Codec, RatePoint, open_codec
 from benchmark.errors import CodecUnavailable, UsageError
@@ -16,6 +17,7 @@ def choose_codecs(
     asked: Sequence[str | type[Codec]] | None,
     options: Mapping[str, Mapping[str, str]],
     rates: Sequence[str],
+    scales: Sequence[float] = (1.0,),
 ) -> list[tuple[CodecChoice, Codec]]:
     """Return codecs with their rate points, and each codec opened.
 
@@ -24,6 +26,7 @@ def choose_codecs(
             in the log.
         options: by the codec's name.
         rates: names of rate points, ``qp32`` or ``vtm:qp32``; none for each codec's own.
+        scales: at which each of them is measured, unless it names its own (``qp32@0.5``).
 
     Raises:
         UsageError: if options or rates name a codec that is not chosen, or are not the codec's.
@@ -48,14 +51,16 @@ def choose_codecs(
         opened.append((codec, tuple(its_options.items())))
     if unavailable:
         raise CodecUnavailable("\n- ".join(unavailable))
-    points = _rate_points([codec for codec, _ in opened], rates)
+    points = _rate_points([codec for codec, _ in opened], rates, scales)
     return [
         (CodecChoice(codec.name, given, points[codec.name], CODECS.handed_over(codec.name)), codec)
         for codec, given in opened
     ]
 
 
-def _rate_points(codecs: Sequence[Codec], rates: Sequence[str]) -> dict[str, tuple[RatePoint, ...]]:
+def _rate_points(
+    codecs: Sequence[Codec], rates: Sequence[str], scales: Sequence[float]
+) -> dict[str, tuple[RatePoint, ...]]:
     """Give each codec the rates that name it, else those that name no codec, else its own."""
     own: dict[str, list[str]] = {}
     common = []
@@ -70,6 +75,11 @@ def _rate_points(codecs: Sequence[Codec], rates: Sequence[str]) -> dict[str, tup
     chosen = {}
     for codec in codecs:
         asked = own.get(codec.name, common)
-        points = tuple(map(codec.rate_point, dict.fromkeys(asked)))
-        chosen[codec.name] = points or codec.rate_points
+        points = list(map(codec.rate_point, asked)) or codec.rate_points
+        scaled = (
+            replace(point, scale=scale) if point.scale == 1 else point
+            for scale in scales
+            for point in points
+        )
+        chosen[codec.name] = tuple(dict.fromkeys(scaled))
     return chosen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import msgspec
 
@@ -38,5 +38,11 @@ def with_complexity(manifest: Manifest, choices: Iterable[CodecChoice]) -> Manif
 def _complexity(choice: CodecChoice, names: set[str]) -> dict[str, ComplexityEntry]:
     codec = choice.open()  # which is forgotten again, with the weights that it loads
     points = [point for point in choice.rate_points if point.name in names]
-    found = {point.name: codec.complexity(point) for point in points}
-    return {name: ComplexityEntry(**asdict(its)) for name, its in found.items() if its}
+    found = {}
+    for point in points:
+        if its := codec.complexity(replace(point, scale=1.0)):
+            pixels = point.scale**2  # the part that is coded of each of the image's own
+            encoder, decoder = pixels * its.encoder_kmac, pixels * its.decoder_kmac
+            its = replace(its, encoder_kmac=encoder, decoder_kmac=decoder)
+            found[point.name] = ComplexityEntry(**asdict(its))
+    return found

@@ -39,6 +39,7 @@ from benchmark.run.other_bitstreams import with_encodings
 from benchmark.run.record import Record
 from benchmark.run.run_folder import RunFolder
 from benchmark.run.same_bits import same_bits
+from benchmark.run.scaled_sizes import check_scaled_sizes
 from benchmark.run.workers import ShippedJobs, share_files
 from benchmark.runner import Runner, open_runner
 from benchmark.system.files import in_utf8
@@ -57,6 +58,7 @@ class Experiment:
         codecs: names, or classes that no module has; None for all that can run here.
         codec_options: options by the codec's name.
         rates: names of rate points, ``qp32`` or ``vtm:qp32``; none for each codec's own.
+        scales: at which each rate point is measured (`benchmark.rate_point.RatePoint`).
         analysis: spec of the analysis network; None for none.
         ap: whose average precision is computed (`benchmark.metrics.ground_truth.AP_NAMES`).
         device: of the analysis network, cpu or cuda; None for CUDA where there is a device.
@@ -71,6 +73,7 @@ class Experiment:
     codecs: Sequence[str | type[Codec]] | None = None
     codec_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     rates: Sequence[str] = ()
+    scales: Sequence[float] = (1.0,)
     analysis: str | None = "miniscapes"
     ap: str = "coco"
     device: str | None = None
@@ -147,7 +150,10 @@ def prepare(experiment: Experiment, out: Path, runner_spec: str, jobs: int | Non
     runner = attempt(open_runner, runner_spec, jobs)
     folder = RunFolder(out)
     attempt(folder.check_usable)
-    choices = attempt(choose_codecs, experiment.codecs, experiment.codec_options, experiment.rates)
+    choices = attempt(
+        choose_codecs, experiment.codecs, experiment.codec_options, experiment.rates,
+        experiment.scales,
+    )  # fmt: skip
     dataset = attempt(open_dataset, experiment.dataset)
     if dataset is not None:
         attempt(check_ap, experiment.ap, dataset)
@@ -162,6 +168,7 @@ def prepare(experiment: Experiment, out: Path, runner_spec: str, jobs: int | Non
     assert runner is not None and choices is not None and dataset is not None
     assert device is not None
     pictures = dataset.pictures[: experiment.limit]
+    check_scaled_sizes([choice for choice, _ in choices], pictures)
     if network and experiment.ap != DETECTED:
         check_something_to_find(dataset, pictures, experiment.dataset)
     ap = experiment.ap if analysis else None

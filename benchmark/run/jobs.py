@@ -245,7 +245,7 @@ def _code(
     coding.prepare(decoder, rate_point)
     started = time.perf_counter()
     height, width = image.shape[:2]
-    decoded = coding.decode(decoder, coded.bitstream, (height, width))
+    decoded = coding.decode(decoder, coded.bitstream, (height, width), rate_point.scale)
     decode_s = time.perf_counter() - started
     return _Coded(coded.bitstream, coded.setting, decoded, encode_s, decode_s)
 

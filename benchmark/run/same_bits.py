@@ -39,7 +39,7 @@ def same_bits(
             point = codec.rate_point(record.rate_point)
             coding.prepare(codec, point)
             size = record.height, record.width
-            decoded = coding.decode(codec, bitstream, size)
+            decoded = coding.decode(codec, bitstream, size, point.scale)
             if pixels_hash(decoded) != record.decoded_sha256:
                 return f"it decodes {where} to other pixels"
             if (record.encode_s or 0) <= _LONGEST_ENCODING_S:

@@ -13,6 +13,7 @@ from makers import make_manifest, make_record
 
 from benchmark.evaluation.deltas import delta_rates
 from benchmark.evaluation.rate_points import incomplete_points
+from benchmark.evaluation.scales import with_scales
 from benchmark.evaluation.tables import Tables
 from benchmark.report.curve_plots import draw_curves, render
 from benchmark.report.gallery import Gallery, GalleryPicture, Outline
@@ -297,6 +298,37 @@ def test_pictures_are_sorted_by_what_a_codec_loses_there(page):
 
 def background(page):
     return page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+
+def test_a_hull_is_joined_and_all_other_points_are_small(browser, tmp_path):
+    """At q0 and q1 half the size is better, and at q2 and q3 it is not."""
+    table = summary()
+    jpeg = table[table["codec"] == "jpeg"]
+    half = jpeg.assign(
+        rate_point=jpeg["rate_point"] + "@0.5",
+        bpp=jpeg["bpp"] / 2,
+        wap=jpeg["wap"] - [0, 0, 18, 26],
+        psnr=jpeg["psnr"] - 9,
+    )
+    table = with_scales(pd.concat([table, half], ignore_index=True))
+    report = tmp_path / "report.html"
+    shown = Tables(table, deltas(table), {})
+    report.write_bytes(html_report(manifest(), shown, "vtm", render(draw_curves(table), "svg")))
+    page = browser.new_page()
+    page.goto(report.as_uri())
+    page.get_by_role("checkbox", name="jpeg (convex hull)", exact=True)
+    marks = page.locator("#chart path.point[aria-label^='jpeg ']")
+    small = marks.evaluate_all(
+        "marks => marks.filter((its) => its.getAttribute('transform').endsWith('scale(0.5)'))"
+        ".map((its) => its.getAttribute('aria-label').match(/q\\d\\S*,/)[0])"
+    )
+    hull = table[(table["codec"] == "jpeg") & table["hull"].str.contains("wap")]
+    assert marks.count() == 8 and len(hull) == 8 - len(small)
+    assert {its.strip(",") for its in small} == {"q0", "q1", "q2@0.5", "q3@0.5"}
+    path = page.locator("#chart path[fill=none][stroke='#d55e00']").first.get_attribute("d")
+    assert len(path.split("L")) == len(hull)
+    assert page.locator("#points th").nth(3).text_content() == "on the convex hull of"
+    page.close()
 
 
 def test_dark_follows_the_system_and_the_switch(page):
