@@ -36,8 +36,7 @@ def choose_codecs(
     for name in options:
         if name not in (names or CODECS.names()):
             raise UsageError(f"--option names the codec {name!r}, which is not in this run")
-    opened = []
-    unavailable = []
+    opened, unavailable, left_out = [], [], []
     for name in dict.fromkeys(names or CODECS.found()):
         its_options = options.get(name, {})
         try:
@@ -46,11 +45,13 @@ def choose_codecs(
             if names:
                 unavailable.append(f"codec {name} cannot run here: {error}")
             else:
-                _log.info("without %s: %s", name, error)
+                left_out.append(name)
             continue
         opened.append((codec, tuple(its_options.items())))
     if unavailable:
         raise CodecUnavailable("\n- ".join(unavailable))
+    if left_out:
+        _log.info("without %s: `python -m benchmark codecs` says why", ", ".join(left_out))
     points = _rate_points([codec for codec, _ in opened], rates, scales)
     return [
         (CodecChoice(codec.name, given, points[codec.name], CODECS.handed_over(codec.name)), codec)
