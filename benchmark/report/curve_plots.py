@@ -78,10 +78,11 @@ def _draw_quality(axes: Axes, summary: pd.DataFrame, quality: Quality) -> None:
         )
         if is_hull(lines):
             off = lines.drop(curve.index)
-            style = {"color": colour, "marker": marker, "markersize": 2.5, "linestyle": ""}
-            axes.plot(off["bpp"], off[quality.column], **style)
+            axes.plot(
+                off["bpp"], off[quality.column], color=colour, marker=marker, markersize=2.5, ls=""
+            )
     if any(map(is_hull, curves(summary).values())):
-        axes.plot([], [], color="0.5", marker="o", markersize=2.5, linestyle="", label=OFF_HULL)
+        axes.plot([], [], color="0.5", marker="o", markersize=2.5, ls="", label=OFF_HULL)
     if quality.of_detections:
         _draw_limits(axes, summary, quality)
     axes.set_xscale("log")
