@@ -79,15 +79,10 @@ def _draw_quality(axes: Axes, summary: pd.DataFrame, quality: Quality) -> None:
         if is_hull(lines):
             off = lines.drop(curve.index)
             axes.plot(
-                off["bpp"],
-                off[quality.column],
-                color=colour,
-                marker=marker,
-                markersize=2.5,
-                linestyle="",
+                off["bpp"], off[quality.column], color=colour, marker=marker, markersize=2.5, ls=""
             )
     if any(map(is_hull, curves(summary).values())):
-        axes.plot([], [], color="0.5", marker="o", markersize=2.5, linestyle="", label=OFF_HULL)
+        axes.plot([], [], color="0.5", marker="o", markersize=2.5, ls="", label=OFF_HULL)
     if quality.of_detections:
         _draw_limits(axes, summary, quality)
     axes.set_xscale("log")

@@ -325,7 +325,7 @@ def test_a_hull_is_joined_and_all_other_points_are_small(browser, tmp_path):
     hull = table[(table["codec"] == "jpeg") & table["hull"].str.contains("wap")]
     assert marks.count() == 8 and len(hull) == 8 - len(small)
     assert {its.strip(",") for its in small} == {"q0", "q1", "q2@0.5", "q3@0.5"}
-    path = page.locator("#chart path[fill=none][stroke='#d55e00']").first.get_attribute("d")
+    path = page.locator("#chart path[fill=none][stroke='#0072b2']").first.get_attribute("d")
     assert len(path.split("L")) == len(hull)
     assert page.locator("#points th").nth(3).text_content() == "on the convex hull of"
     page.close()
