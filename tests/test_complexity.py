@@ -53,7 +53,7 @@ def test_masking_costs_the_encoder_only():
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     return benchmark.run(
-        ["ncn", "jpeg"], rates=["ncn:lambda2", "ncn:lambda8", "jpeg:quality7", "jpeg:quality20"],
+        ["ncn", "jpeg"], rates=["ncn:lambda2", "ncn:lambda15", "jpeg:quality7", "jpeg:quality20"],
         limit=1, analysis=None, jobs=1, out=tmp_path_factory.mktemp("run") / "run",
     )  # fmt: skip
 
@@ -68,10 +68,10 @@ def test_tables_report_and_exports_show_it(run):
     shown = table[table["rate_point"] == "lambda2"].iloc[0]
     assert [shown[name] for name in names] == [getattr(found, name) for name in names]
     assert complexity_lines(run.summary) == [
-        "ncn: 1.29 M parameters and 12 kMAC per pixel to encode, 1.03 M and 11.5 to decode"
+        "ncn: 1.81 M parameters and 13.6 kMAC per pixel to encode, 1.34 M and 12.5 to decode"
     ]
     page = (run.path / "report.html").read_text()
-    assert "encoder / kMAC per pixel" in page and "<td>1.29</td>" in page
+    assert "encoder / kMAC per pixel" in page and "<td>1.81</td>" in page
     exported = json.loads((run.path / "compressai/ncn.json").read_text())["results"]
     assert exported["encoder_kmac"] == 2 * [found.encoder_kmac]
     assert "encoder_kmac" not in json.loads((run.path / "compressai/jpeg.json").read_text())
@@ -79,9 +79,9 @@ def test_tables_report_and_exports_show_it(run):
 
 def test_each_rate_point_is_counted_once_and_kept(run):
     again = benchmark.run(
-        ["ncn"], rates=["lambda2", "lambda4"], limit=1, analysis=None, jobs=1, out=run.path
+        ["ncn"], rates=["lambda2", "lambda6"], limit=1, analysis=None, jobs=1, out=run.path
     )
     manifest = RunFolder(again.path).finished_manifest()
-    assert list(manifest.invocations[-1].codecs["ncn"].complexity) == ["lambda4"]
-    assert set(manifest.codecs["ncn"].complexity) == {"lambda2", "lambda4", "lambda8"}
-    assert again.summary.set_index("rate_point").loc["lambda8", "encoder_parameters"] > 1e6
+    assert list(manifest.invocations[-1].codecs["ncn"].complexity) == ["lambda6"]
+    assert set(manifest.codecs["ncn"].complexity) == {"lambda2", "lambda6", "lambda15"}
+    assert again.summary.set_index("rate_point").loc["lambda15", "encoder_parameters"] > 1e6

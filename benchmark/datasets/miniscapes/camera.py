@@ -24,15 +24,17 @@ def draw_bonnet(canvas: Canvas, dice: Dice) -> None:
 
 def expose(rgb: np.ndarray, dice: Dice) -> np.ndarray:
     """The final uint8 picture from the drawn one (float32, H x W x 3)."""
-    picture = _lens_blur(rgb, dice.uniform(-0.07, 0.04))
+    picture = _lens_blur(rgb, dice.uniform(-0.04, 0.05))
     if dice.chance(0.12):
         picture = _motion_blur(picture)
     picture = picture * _vignette(picture.shape[:2], dice.uniform(0.1, 0.4))[..., None]
+    grey = (0.3 * picture[..., 0] + 0.59 * picture[..., 1] + 0.11 * picture[..., 2])[..., None]
+    picture = grey + dice.uniform(0.3, 0.62) * (picture - grey)
     warmth = dice.uniform(-0.07, 0.09)
     exposure = dice.uniform(1.02, 1.45)
     gains = [exposure * (1.0 + warmth), exposure, exposure * (1.0 - warmth)]
     picture = picture * np.array(gains, np.float32)
-    return _quantise(_tone(picture, dice.uniform(0.1, 0.7)), dice)
+    return _quantise(_tone(picture, dice.uniform(0.0, 0.1), dice.uniform(0.15, 0.5)), dice)
 
 
 def _lens_blur(picture: np.ndarray, share: float) -> np.ndarray:
@@ -59,17 +61,18 @@ def _vignette(shape: tuple[int, ...], strength: float) -> np.ndarray:
     return 1.0 - strength * radius * radius
 
 
-def _tone(picture: np.ndarray, contrast: float) -> np.ndarray:
-    """An S-shaped curve; `contrast` 0 leaves the picture as it is."""
+def _tone(picture: np.ndarray, contrast: float, depth: float) -> np.ndarray:
+    """An S-shaped curve of some `contrast`, and shadows of some `depth`; 0 leaves all as it is."""
     value = np.clip(picture, 0.0, 1.15) / 1.08
     value = np.clip(value, 0.0, 1.0)
     curve = value * value * (3.0 - 2.0 * value)
-    return value + contrast * (curve - value)
+    value = value + contrast * (curve - value)
+    return value + depth * (value * value - value)
 
 
 def _quantise(picture: np.ndarray, dice: Dice) -> np.ndarray:
     height, width, _ = picture.shape
-    sigma = dice.uniform(1.5, 3.0)
+    sigma = dice.uniform(2.1, 3.2)
     # Sums of uniform integers: nearly Gaussian. Grey noise is shared by the channels.
     raw = dice.integers(-60, 60, (height + 1, width + 1, 3)) + dice.integers(
         -60, 60, (height + 1, width + 1, 3)

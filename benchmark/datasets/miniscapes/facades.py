@@ -289,7 +289,7 @@ def _paint_dirt(wall: Wall) -> None:
 
 
 def _blur_levels(rgb: np.ndarray) -> np.ndarray:
-    level = np.clip(rgb, 0.0, 1.0)
+    level = np.clip(0.15 + 0.6 * rgb, 0.0, 1.0)  # what light the air and the glass scatter
     levels = [level]
     for power in range(LEVELS - 1):
         step = 1 << power

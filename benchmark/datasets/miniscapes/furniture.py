@@ -81,7 +81,7 @@ def draw_leaves(board: Billboard, centre: Point, radii: Point, colour: Colour, d
     light = (
         0.95 - 0.35 * np.clip(dy, -1.0, 1.0) + 0.2 * canvas.light.sun * canvas.light.sun_side * dx
     )
-    brightness = np.maximum(light * (1.0 + 0.75 * leaf + 0.3 * ragged), 0.12)
+    brightness = np.maximum(light * (1.0 + 0.6 * leaf + 0.25 * ragged), 0.12)
     hue = textures.crop("smooth", shape, dice)
     rgb = np.stack(
         [colour[0] * (1.0 + 0.2 * hue), colour[1] + 0.0 * hue, colour[2] * (1.0 - 0.25 * hue)], -1
@@ -258,7 +258,7 @@ def draw_fence(canvas: Canvas, x: float, z: float, dice: Dice) -> None:
 def draw_cables(canvas: Canvas, left: float, right: float, dice: Dice) -> None:
     """Cables over the street, sagging between the houses."""
     dark = Surface((0.14, 0.14, 0.15), 0.2)
-    for _ in range(dice.integer(0, 4)):
+    for _ in range(dice.integer(0, 2)):
         z, up = dice.uniform(14.0, 70.0), dice.uniform(5.5, 8.0)
         sag, points = dice.uniform(0.2, 0.8), []
         for index in range(9):

@@ -69,8 +69,8 @@ class _GroundPainter:
         """Asphalt with wear, stains, patches, cracks, markings and puddles."""
         dice = self.dice
         grey = dice.uniform(0.28, 0.46)
-        tone = 1.0 + 0.21 * self.grain() + 0.11 * self.world_noise(8.0, 2.5)
-        tone += 0.07 * self.world_noise(40.0, 2.0)
+        tone = 1.0 + 0.26 * self.grain() + 0.06 * self.world_noise(8.0, 2.5)
+        tone += 0.05 * self.world_noise(40.0, 2.0)
         for lane in street.lanes:  # tyres polish two tracks in each lane
             distance = np.abs(np.abs(self.x - lane) - 0.75)
             tone -= 0.09 * np.clip(1.0 - distance * 2.5, 0.0, 1.0)
@@ -78,8 +78,8 @@ class _GroundPainter:
         for _ in range(dice.integer(2, 7)):
             tone *= 1.0 + self.patch(street) * dice.uniform(-0.3, 0.14)
         for spacing in (21.0, 34.0):
-            crack = np.clip(1.0 - np.abs(self.world_noise(spacing, 3.0)) * 22.0, 0.0, 1.0)
-            tone -= 0.35 * crack * np.clip(1.6 - self.z * 0.07, 0.0, 1.0)
+            crack = np.clip(1.0 - np.abs(self.world_noise(spacing, 3.0)) * 45.0, 0.0, 1.0)
+            tone -= 0.22 * crack * np.clip(1.6 - self.z * 0.07, 0.0, 1.0)
         for _ in range(dice.integer(0, 3)):
             tone *= 1.0 - 0.5 * self.manhole(street)
         colour = tone[..., None] * np.array([grey, grey * 1.0, grey * 1.03], np.float32)
@@ -93,7 +93,7 @@ class _GroundPainter:
         """Slabs with joints."""
         grey = self.dice.uniform(0.40, 0.58)
         slab = self.dice.pick([0.5, 0.8, 1.2])
-        tone = 1.0 + 0.20 * self.grain() + 0.15 * self.world_noise(10.0, 5.0)
+        tone = 1.0 + 0.24 * self.grain() + 0.08 * self.world_noise(10.0, 5.0)
         column, row = np.floor(self.x / slab), np.floor(self.z / slab)
         tone += (((column * 37.0 + row * 91.0) % 11.0) - 5.0) * 0.018
         in_x, in_z = self.x / slab - column, self.z / slab - row

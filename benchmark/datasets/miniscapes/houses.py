@@ -83,7 +83,7 @@ class _House:
         dice = self.canvas.dice
         style = dice.integer(0, facades.STYLES - 1)
         texture = facades.facade(style)
-        height = dice.uniform(7.5, 20.0)
+        height = dice.uniform(6.0, 15.0)
         tint = np.array(dice.colour((0.9, 0.9, 0.9), 0.25), np.float32)
         zoom = dice.uniform(0.85, 1.2)
         shift = dice.uniform(0.0, facades.WIDTH)
@@ -116,7 +116,7 @@ class _House:
         texels = texture[level, row.astype(np.int32), column % texture.shape[2]]
         gain = canvas.light.shade((-self.side, 0.0, 0.0)) * 1.15
         colour = texels.astype(np.float32) * (tint * (gain / 255.0))
-        colour *= (1.0 + 0.28 * textures.crop("natural", cover.shape, canvas.dice))[..., None]
+        colour *= (1.0 + 0.15 * textures.crop("natural", cover.shape, canvas.dice))[..., None]
         colour *= np.clip(0.82 + up * 0.04, 0.0, 1.05)[..., None]  # darker near the ground
         haze = (z / (z + canvas.light.haze_distance))[..., None]
         colour += haze * (np.array(canvas.light.haze_colour, np.float32) - colour)
@@ -151,7 +151,7 @@ class _House:
         texels = texture[level][row.astype(np.int32), column % texture.shape[2]]
         gain = canvas.light.shade((0.0, 0.0, -1.0)) * 0.95
         colour = texels.astype(np.float32) * (tint * (gain / 255.0))
-        colour *= (1.0 + 0.28 * textures.crop("natural", cover.shape, canvas.dice))[..., None]
+        colour *= (1.0 + 0.15 * textures.crop("natural", cover.shape, canvas.dice))[..., None]
         canvas.blend(box, cover.astype(np.float32), colour, self.near, BUILDING)
 
     def _draw_roof(self, height: float) -> None:

@@ -11,7 +11,7 @@ from benchmark.datasets.miniscapes import background, camera, layout
 from benchmark.datasets.miniscapes.canvas import Camera, Canvas, Dice, Light
 from benchmark.datasets.miniscapes.street import make_street
 
-SMALLEST_INSTANCE = 150  # visible pixels, about 12 x 12; less counts as part of a group
+SMALLEST_INSTANCE = 250  # visible pixels, about 16 x 16; less counts as part of a group
 
 __all__ = ["SMALLEST_INSTANCE", "Scene", "draw_scene"]
 
@@ -46,7 +46,7 @@ def _make_camera(dice: Dice, width: int, height: int) -> Camera:
     return Camera(
         focal=width * dice.uniform(0.98, 1.2),
         centre_x=width * dice.uniform(0.36, 0.64),
-        horizon=height * dice.uniform(0.36, 0.47),
+        horizon=height * dice.uniform(0.40, 0.52),
         eye_height=dice.uniform(1.2, 1.55),
     )
 
@@ -63,7 +63,7 @@ def _make_light(dice: Dice) -> Light:
         sun_side=dice.uniform(-1.0, 1.0),
         sun=sun,
         haze_colour=dice.colour(haze, 0.06),
-        haze_distance=dice.uniform(140.0, 420.0),
+        haze_distance=dice.uniform(90.0, 300.0),
     )
 
 

@@ -3,56 +3,69 @@
 #
 #     sh train.sh FOLDER
 #
-# The trainings lie below FOLDER; interrupted, the same command goes on. About five hours on two
-# cores. The first stage is only there to begin with a picture; after it everything is trained for
-# the analysis network's own losses, each lambda from its neighbour's network.
+# The trainings lie below FOLDER; interrupted, the same command goes on. At its end it prints the
+# files to put here. One network learns pictures, then what the analysis network needs: at the
+# highest rate (top), and for a long time at a middle one (hub). From these two, each lambda goes on
+# from its neighbour above, once with LSMnet and once without, in equally many steps: what differs
+# between them is LSMnet.
 mkdir -p "$1"
 cd "$1"
 export OMP_NUM_THREADS=1
 
-train() { # name, codec, lambda, steps, learning rate, further options
-    name=$1 codec=$2 rate_weight=$3 steps=$4 rate=$5
-    shift 5
+train() { # name, codec, lambda, loss, steps, learning rate, further options
+    name=$1 codec=$2 rate_weight=$3 loss=$4 steps=$5 rate=$6
+    shift 6
     [ -f "$name/weights.safetensors" ] || python -m benchmark train "$codec" --out "$name" \
-        --lambda "$rate_weight" --iterations "$steps" --learning-rate "$rate" --threads 1 "$@"
+        --lambda "$rate_weight" --loss "$loss" --iterations "$steps" --learning-rate "$rate" \
+        --channels 96 --hidden-channels 64 --batch 4 --crop 256x256 --threads 1 \
+        --validation-images 20 "$@"
 }
 
-mask() { # lambda, NCN
-    train "lsm$1" ncn-lsm "$1" 400 0.002 --start "$2/weights.safetensors"
-    train "efficientnet$1" ncn-lsm-efficientnet "$1" 400 0.002 --start "$2/weights.safetensors"
+mask() { # name, codec, lambda, NCN
+    train "$1" "$2" "$3" task 150 0.003 --start "$4/weights.safetensors" --validation-images 0
 }
 
-together() { # name, lambda, steps, NCN and LSMnet
-    train "$1" ncn-lsm-ft "$2" "$3" 0.0003 --start "$4/weights.safetensors" \
-        --mask "$5/weights.safetensors"
+chain() { # prefix, codec
+    step() { # lambda, from, mask, steps, learning rate, gain: how much coarser its steps are
+        lsmnet="--mask $3/weights.safetensors"
+        [ "$codec" != ncn ] || lsmnet=
+        train "$prefix$1" "$codec" "$1" task:1,feature:0.1 "$4" "$5" \
+            --start "$2/weights.safetensors" --latent-gain "$6" $lsmnet
+    }
+    prefix=$1 codec=$2
+    step 0.3 top top-mask 300 8e-6 1
+    step 1 top top-mask 800 3e-5 0.65
+    step 1.5 "${prefix}1" "${prefix}1" 1400 3e-5 0.85
+    step 2 hub hub-mask 400 8e-6 1
+    step 6 "${prefix}2" "${prefix}2" 500 1e-5 0.85
+    step 15 "${prefix}6" "${prefix}6" 500 1e-5 0.8
+    step 40 "${prefix}15" "${prefix}15" 500 1e-5 0.75
 }
 
-further() { # lambda: goes on with what was trained early
-    train "ncn$1" ncn "$1" 800 0.0003 --start "early$1/weights.safetensors"
-    mask "$1" "ncn$1"
-    train "early-lsm$1" ncn-lsm "$1" 400 0.002 --start "early$1/weights.safetensors"
-    together "early-ft$1" "$1" 800 "early$1" "early-lsm$1"
-    together "ft$1" "$1" 1000 "early-ft$1" "early-ft$1"
+RATES="0.3 1 1.5 2 6 15 40"
+
+masks() { # codec, name
+    for rate_weight in $RATES; do
+        mask "$2$rate_weight" "$1" "$rate_weight" "ncn$rate_weight"
+    done
 }
 
-train picture ncn 500 1500 0.001 --loss hvs
-train first ncn 2 1300 0.0005 --start picture/weights.safetensors
+train picture ncn 30 hvs 1500 1e-4 --optimizer adam
+train top ncn 0.3 task:1,feature:1,hvs:0.002 1000 3e-5 --start picture/weights.safetensors
+train near ncn 1 task:1,feature:1,hvs:0.001 300 3e-5 --start top/weights.safetensors \
+    --latent-gain 0.55
+train hub ncn 2 task:1,feature:0.1 4000 3e-5 --start near/weights.safetensors --latent-gain 0.6
+mask top-mask ncn-lsm 1 top
+mask hub-mask ncn-lsm 2 hub
 
-train early0.5 ncn 0.5 5000 0.0008 --start first/weights.safetensors &
-train second ncn 2 5000 0.0005 --start first/weights.safetensors
+chain ncn ncn &
+chain ft ncn-lsm-ft
 wait
-train early8 ncn 8 1200 0.0004 --start second/weights.safetensors &
-train early4 ncn 4 1000 0.0004 --start second/weights.safetensors
-train early2 ncn 2 900 0.0004 --start early4/weights.safetensors
-wait
-for rate_weight in 0.5 2 4; do further "$rate_weight"; done &
-further 8
-train ncn24 ncn 24 1000 0.0004 --start ncn8/weights.safetensors
-mask 24 ncn24
-together ft24 24 1200 ncn24 lsm24
+masks ncn-lsm lsm &
+masks ncn-lsm-efficientnet efficientnet
 wait
 
-for rate_weight in 0.5 2 4 8 24; do
+for rate_weight in $RATES; do
     for codec in ncn lsm ft efficientnet; do
         echo "$codec$rate_weight/weights.safetensors"
     done
