@@ -37,7 +37,7 @@ def test_an_exported_curve_comes_back(summary, tmp_path):
 
 
 def test_an_external_curve_joins_a_summary(summary, tmp_path):
-    file = written(tmp_path, "theirs.csv", "bpp,wap\n0.1,20\n0.4,40\n0.2,31\n")
+    file = written(tmp_path, "theirs.csv", "bpp,wap\n0.1,35\n0.4,52\n0.2,45\n")
     joined = pd.concat([summary, read_curve(file)], ignore_index=True)
     theirs = joined[joined["codec"] == "theirs"]
     assert theirs["bpp"].tolist() == [0.4, 0.2, 0.1]

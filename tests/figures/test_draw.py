@@ -1,6 +1,7 @@
 """The figures of a run: which are drawn, as what files, and what is said of the others."""
 
 import hashlib
+import re
 import shutil
 
 import numpy as np
@@ -83,13 +84,13 @@ def test_the_same_run_gives_the_same_svg(finished_run, tmp_path):
 def test_what_cannot_be_drawn_is_said_in_a_line_each(finished_run, tmp_path, caplog):
     run = tmp_path / "run"
     shutil.copytree(finished_run.path, run)
-    bitstream = run / "bitstreams/jpeg/quality14/scene1.png"
-    bitstream.write_bytes(bitstream.read_bytes()[:-1])
+    for bitstream in run.glob("bitstreams/jpeg/*/scene1.png"):
+        bitstream.write_bytes(bitstream.read_bytes()[:-1])
     draw_figures(run, tmp_path / "figures", image="scene1.png")
     said = caplog.text
     assert "no relative curve difference: vtm has no curve in this run" in said
-    assert (
-        "not in the comparison of images: jpeg/quality14/scene1.png: the bitstream is not" in said
+    assert re.search(
+        r"not in the comparison of images: jpeg/\w+/scene1\.png: the bitstream is not", said
     )
 
 
