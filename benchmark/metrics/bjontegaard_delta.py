@@ -6,13 +6,14 @@ al. recommend in "The Bjontegaard Bible" (arXiv 2304.12852).
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean
+from typing import Any
 
-import bjontegaard
 import numpy as np
 from bjontegaard.interpolation import interpolate
 from numpy.typing import NDArray
@@ -41,8 +42,13 @@ _SATURATED = 20
 _FAR_APART = 1.15
 """Interpolations whose rates differ by more than this factor disagree."""
 
-_LogRate = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-"""The decimal logarithm of a curve's rate as a function of the quality."""
+_KEPT_CURVES = 4096
+"""Interpolated curves that are kept: each is compared with all others."""
+
+
+_LogRate = Any
+"""The decimal logarithm of a curve's rate as a function of the quality, which it can `integrate`
+from one to another."""
 
 
 @dataclass(frozen=True)
@@ -279,18 +285,21 @@ def _interpolate(
     codec: Sequence[Point], anchor: Sequence[Point], method: str
 ) -> tuple[float, _LogRate, _LogRate]:
     """The delta rate in percent of two rising curves that overlap, and the curves themselves."""
+    codec_rate, anchor_rate = (_interpolated(tuple(its), method) for its in (codec, anchor))
+    lowest = max(codec[0].quality, anchor[0].quality)
+    highest = min(codec[-1].quality, anchor[-1].quality)
+    area = codec_rate.integrate(lowest, highest) - anchor_rate.integrate(lowest, highest)
     with np.errstate(over="ignore"):  # an infinite delta is told as such
-        percent, anchor_rate, codec_rate = bjontegaard.bd_rate(
-            [point.bpp for point in anchor],
-            [point.quality for point in anchor],
-            [point.bpp for point in codec],
-            [point.quality for point in codec],
-            method="pchip" if method == _ISOTONIC else method,
-            require_matching_points=False,
-            interpolators=True,
-            min_overlap=0,
-        )
+        percent = (np.float64(10) ** (area / (highest - lowest)) - 1) * 100
     return float(percent), codec_rate, anchor_rate
+
+
+@functools.lru_cache(_KEPT_CURVES)
+def _interpolated(curve: tuple[Point, ...], method: str) -> _LogRate:
+    """A rising curve between its points."""
+    qualities = np.array([point.quality for point in curve])
+    log_rate = np.log10([point.bpp for point in curve])
+    return interpolate(qualities, log_rate, "pchip" if method == _ISOTONIC else method)
 
 
 def _without_one(points: Sequence[Point]) -> list[list[Point]]:
@@ -299,10 +308,11 @@ def _without_one(points: Sequence[Point]) -> list[list[Point]]:
 
 def _monotone(points: Sequence[Point], method: str) -> list[Point]:
     """The points of a curve by rising rate and quality, as a method makes them so."""
-    return _isotonic(points) if method == _ISOTONIC else _rising(points)
+    return _isotonic(tuple(points)) if method == _ISOTONIC else _rising(points)
 
 
-def _isotonic(points: Sequence[Point]) -> list[Point]:
+@functools.lru_cache(_KEPT_CURVES)
+def _isotonic(points: tuple[Point, ...]) -> list[Point]:
     """The least-squares fit of a quality that does not fall with the rate.
 
     Points that get the same quality become one, at the mean of the logarithms of their rates.
