@@ -94,8 +94,8 @@ def run(
     prepared = prepare(experiment, Path(out), runner, jobs)
     try:
         with prepared.folder.locked():
-            so_far = PreliminaryTables(prepared, anchor)
-            performed = perform(prepared, on_progress, on_image=so_far.show)
+            with PreliminaryTables(prepared, anchor) as so_far:
+                performed = perform(prepared, on_progress, on_image=so_far.show)
             wall_s = time.perf_counter() - started
             opened = OpenedRun(prepared.folder, prepared.dataset)
             # the detections lie in the run folder

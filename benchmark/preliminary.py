@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Collection
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
 
 from benchmark.errors import UsageError
 from benchmark.evaluation.opened_run import OpenedRun
@@ -24,25 +27,41 @@ _log = logging.getLogger("benchmark")
 class PreliminaryTables:
     """Evaluates the images that have all results, seldom enough to cost a run next to nothing.
 
-    The deltas go to the log, all of it to ``report.html``; the run's tables are written at its
-    end only.
+    A thread of its own evaluates, so that workers get their next jobs meanwhile. The deltas go to
+    the log, all of it to ``report.html``; the run's tables are written at its end only. Leaving
+    the context waits for the thread.
     """
 
     def __init__(self, prepared: Prepared, anchor: str) -> None:
         """Begin a run now."""
         self._prepared, self._anchor = prepared, anchor
-        self._started = time.monotonic()
-        self._next = self._started + _FIRST_AFTER_S
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="preliminary")
+        self._working: Future[None] | None = None
+        self._next = time.monotonic() + _FIRST_AFTER_S
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._thread.shutdown()
 
     def show(self, left: Collection[str]) -> None:
-        """Show what there is if it is time.
+        """Begin to show what there is if it is time.
 
         Args:
             left: names of the images that lack results.
         """
+        working = self._working and not self._working.done()
+        if not working and time.monotonic() >= self._next:
+            self._working = self._thread.submit(self._show, frozenset(left))
+
+    def _show(self, left: Collection[str]) -> None:
         began = time.monotonic()
-        if began < self._next:
-            return
         all_ = self._prepared.pictures
         pictures = [picture for picture in all_ if picture.name not in left]
         clock = time.strftime("%H:%M:%S")
@@ -56,6 +75,8 @@ class PreliminaryTables:
             self._tell(opened, tables)
         except UsageError as error:
             _log.info("no preliminary table: %s", error)
+        except Exception as error:  # the jobs go on; the final tables will say it again
+            _log.warning("no preliminary table: %s: %s", type(error).__name__, error)
         ended = time.monotonic()
         self._next = ended + (ended - began) / _LARGEST_SHARE
 

@@ -1,11 +1,13 @@
 """What a run shows while it goes on."""
 
 import logging
+import threading
 
 import pytest
 
 import benchmark
 from benchmark import preliminary
+from benchmark.errors import UsageError
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +47,9 @@ def test_the_report_can_be_opened_while_the_run_goes_on_and_says_how_far_it_is(w
     run, seen, _ = watched
     pages = [page for page, _ in seen]
     assert not pages[0]
-    for number in (1, 2):
-        (some, *_) = [page for page in pages if f"{number} of 3 images at" in page]
-        assert "<strong>Preliminary</strong>" in some
-        assert all(f">{rate}<" in some for rate in run.summary["rate_point"])
+    (some, *_) = [page for page in pages if "1 of 3 images at" in page]
+    assert "<strong>Preliminary</strong>" in some
+    assert all(f">{rate}<" in some for rate in run.summary["rate_point"])
     final = (run.path / "report.html").read_text()
     assert "<strong>Preliminary</strong>" not in final
     assert run.summary["images"].eq(3).all()
@@ -72,3 +73,32 @@ def test_a_run_of_seconds_shows_its_tables_at_its_end(tmp_path, monkeypatch):
     monkeypatch.setattr(preliminary, "evaluate", lambda *_, **__: begun.append(1))
     benchmark.run(["yuv420"], limit=2, jobs=1, analysis=None, anchor="yuv420", out=tmp_path / "out")
     assert not begun
+
+
+def test_jobs_go_on_while_tables_are_computed(tmp_path, monkeypatch):
+    all_jobs, waited = threading.Event(), []
+
+    def slow(*_, **__):
+        waited.append(all_jobs.wait(60))
+        raise UsageError("it took as long as all jobs")
+
+    monkeypatch.setattr(preliminary, "_FIRST_AFTER_S", 0)
+    monkeypatch.setattr(preliminary, "evaluate", slow)
+    benchmark.run(
+        ["jpeg"], limit=3, jobs=1, analysis=None, anchor="jpeg", out=tmp_path / "out",
+        on_progress=lambda done, jobs: all_jobs.set() if done == jobs else None,
+    )  # fmt: skip
+    assert waited == [True]
+
+
+def test_jobs_go_on_after_a_preliminary_table_that_could_not_be_made(tmp_path, monkeypatch, caplog):
+    def stumble(*_, **__):
+        raise ZeroDivisionError("in the tables")
+
+    monkeypatch.setattr(preliminary, "_FIRST_AFTER_S", 0)
+    monkeypatch.setattr(preliminary, "evaluate", stumble)
+    run = benchmark.run(
+        ["jpeg"], limit=2, jobs=1, analysis=None, anchor="jpeg", out=tmp_path / "out"
+    )
+    assert run.summary["images"].eq(2).all()
+    assert "no preliminary table: ZeroDivisionError: in the tables" in caplog.text
