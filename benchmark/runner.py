@@ -84,6 +84,13 @@ class Runner(ABC):
         """
         return {}
 
+    def warm_up(self, function: Callable[[], object]) -> None:  # noqa: B027  # others need not
+        """Let workers that are started anew begin with what all tasks need; do not wait for it.
+
+        Args:
+            function: picklable; what it raises is forgotten, the first task will raise it again.
+        """
+
     def close(self) -> None:  # noqa: B027  # most runners hold nothing
         """Let go of what the runner holds, such as connections."""
 

@@ -28,6 +28,9 @@ warnings.filterwarnings("ignore", message="A worker stopped while some jobs were
 # loky's own limit, 300 MB, is what a few codecs' weights take: it would start workers all the time.
 _MOST_GROWTH = 2_000_000_000
 
+_IDLE_S = 600
+"""After which a worker without a task ends; its next one opens all codecs and networks again."""
+
 _ENVIRONMENT = {
     **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
     "PYTHONUNBUFFERED": "1",  # what a worker printed is seen even if it dies
@@ -42,6 +45,11 @@ class LocalRunner(Runner):
 
     def __init__(self, jobs: int | None = None, where: str = "") -> None:
         self.workers = jobs or joblib.cpu_count()
+
+    def warm_up(self, function: Callable[[], object]) -> None:
+        executor = _executor(self.workers)
+        for _ in range(self.workers):
+            executor.submit(_in_worker, os.getpid(), _call, function)
 
     def run(
         self, function: Callable[..., Result], tasks: Sequence[Task], constants: Sequence[Any] = ()
@@ -69,16 +77,24 @@ class LocalRunner(Runner):
                     yield _alone(function, waiting.pop(number))
 
 
-def _pool(
-    workers: int, function: Callable[[Task], Result], tasks: dict[int, Task]
-) -> Iterator[tuple[int, Outcome[Task, Result]]]:
+def _call(function: Callable[[], Result]) -> Result:
+    return function()
+
+
+def _executor(workers: int) -> Any:
     try:
-        executor = get_reusable_executor(max_workers=workers, env=_ENVIRONMENT)
+        return get_reusable_executor(max_workers=workers, timeout=_IDLE_S, env=_ENVIRONMENT)
     except OSError as error:
         raise UsageError(
             f"worker processes cannot be started ({error.strerror}): their semaphores lie in "
             "/dev/shm, which has to be writable"
         ) from error
+
+
+def _pool(
+    workers: int, function: Callable[[Task], Result], tasks: dict[int, Task]
+) -> Iterator[tuple[int, Outcome[Task, Result]]]:
+    executor = _executor(workers)
     waiting = iter(list(tasks.items()))
     working: dict[Future[Outcome[Task, Result]], int] = {}
 

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,7 +27,7 @@ from benchmark.run.choice import choose_codecs
 from benchmark.run.complexity import with_complexity
 from benchmark.run.device import choose_device, device_identity
 from benchmark.run.image_numbers import known_numbers, with_new_images
-from benchmark.run.jobs import CodecChoice, Job, plan_jobs
+from benchmark.run.jobs import CodecChoice, Job, open_analysis_once, plan_jobs
 from benchmark.run.manifest import (
     AnalysisEntry,
     CodecEntry,
@@ -199,6 +200,9 @@ def perform(
         UsageError: if the folder was made with something else, or another process writes to it.
     """
     folder = prepared.folder
+    categories = tuple(prepared.network.categories) if prepared.network else ()
+    if prepared.analysis and prepared.device == "cpu":
+        prepared.runner.warm_up(partial(open_analysis_once, prepared.analysis, categories))
     fingerprints = _fingerprints(prepared.dataset, prepared.pictures)
     for remark in prepared.dataset.remarks(prepared.pictures):
         _log.info("%s", remark)
@@ -229,7 +233,6 @@ def perform(
         if prepared.experiment.options_file:
             folder.write_file("run.toml", in_utf8(prepared.experiment.options_file))
         number = len(manifest.invocations) - 1
-        categories = tuple(prepared.network.categories) if prepared.network else ()
         waiting = [replace(job, invocation=number, categories=categories) for job in waiting]
         if prepared.experiment.bitstreams:
             other = RunFolder(prepared.experiment.bitstreams)

@@ -194,11 +194,16 @@ def _do_job(job: Job, detect: bool) -> JobResult:
 
 def _image(job: Job) -> Image:
     if job.image_file is None:
-        return read_image(job.picture.path)
+        return _last_image(job.picture.path)
     with tempfile.TemporaryDirectory(prefix="image-") as folder:
         file = Path(folder, job.picture.path.name)
         file.write_bytes(job.image_file)
         return read_image(file)
+
+
+def open_analysis_once(spec: str, categories: tuple[Category, ...]) -> None:
+    """Load the analysis network that all jobs of a run use: a worker keeps it."""
+    _analysis(spec, categories)
 
 
 def rating_s(picture: Picture) -> float:
@@ -248,6 +253,14 @@ def _code(
     decoded = coding.decode(decoder, coded.bitstream, (height, width), rate_point.scale)
     decode_s = time.perf_counter() - started
     return _Coded(coded.bitstream, coded.setting, decoded, encode_s, decode_s)
+
+
+@functools.lru_cache(1)
+def _last_image(file: Path) -> Image:
+    """An image, read once for all its rate points: jobs come image by image. Not to be changed."""
+    image = read_image(file)
+    image.flags.writeable = False
+    return image
 
 
 @functools.cache

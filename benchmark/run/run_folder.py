@@ -216,8 +216,10 @@ class RunFolder:
         return trusted
 
     def write_file(self, name: str, content: bytes) -> None:
-        """Write a file below the run folder whole, or not at all."""
-        write_whole(self.path / name, content)
+        """Write a file below the run folder whole, or not at all, if it holds anything else."""
+        file = self.path / name
+        if not file.is_file() or file.read_bytes() != content:
+            write_whole(file, content)
 
     def _record_lines(self) -> list[Record | _UnknownLine]:
         """The lines that are whole: records, and what this version does not know."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -13,6 +13,8 @@ from torch import Tensor
 
 from benchmark.errors import UsageError
 from benchmark.system.files import write_whole
+
+_Taken = TypeVar("_Taken")
 
 
 def save_tensors(
@@ -40,15 +42,27 @@ def load_tensors(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, An
     Raises:
         UsageError: if the file is missing, unreadable or of another kind.
     """
+    return _load(path, kind, lambda file: {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+
+
+def load_description(path: Path, kind: str) -> dict[str, Any]:
+    """The description alone, without reading the tensors.
+
+    Raises:
+        UsageError: as `load_tensors`.
+    """
+    return _load(path, kind, lambda file: None)[1]
+
+
+def _load(path: Path, kind: str, take: Callable[[Any], _Taken]) -> tuple[_Taken, dict[str, Any]]:
     if not path.is_file():
         raise UsageError(f"{path} does not exist: it should hold the weights of a {kind}")
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        description = json.loads(metadata.get(kind, "null"))
+            description = json.loads((file.metadata() or {}).get(kind, "null"))
+            taken = take(file)
     except (SafetensorError, ValueError) as error:
         raise UsageError(f"{path} is not a readable safetensors file: {error}") from error
     if not isinstance(description, dict):
         raise UsageError(f"{path} does not hold the weights of a {kind}")
-    return tensors, description
+    return taken, description

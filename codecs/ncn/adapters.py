@@ -115,9 +115,8 @@ class _NcnCodec(TrainableCodec):
     def complexity(self, rate_point: RatePoint) -> Complexity:
         """What network and LSMnet compute."""
         from .complexity import complexity_of
-        from .weights_file import load_ncn
 
-        return complexity_of(*load_ncn(self._files[rate_point], self._decoders[rate_point]))
+        return complexity_of(self._files[rate_point], self._decoders[rate_point])
 
     def _coder(self, rate_point: RatePoint) -> ImageCoder:
         from .coder import ImageCoder

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 
 from benchmark.complexity import Complexity, count_kmac, count_parameters
 
 from .lsmnet import LSMnet
 from .network import NCN
+from .weights_file import architecture_of, load_ncn
 
 _SIDE = 256
 """Of the image that operations are counted on; no part of any network has to pad it."""
 
 
-def complexity_of(network: NCN, lsmnet: LSMnet | None) -> Complexity:
-    """Return parameters and operations of a network; it is of no other use afterwards.
+_known: dict[tuple[object, ...], Complexity] = {}
+
+
+def complexity_of(path: Path, decoder: Path) -> Complexity:
+    """Return parameters and operations of the networks in two weights files (`load_ncn`).
 
     The hyper latent's model counts once per position, as it would run with what it has computed
     kept, and LSMnet with its backbone counts to the encoder.
+
+    Raises:
+        UsageError: as `load_ncn`.
     """
+    architecture = (*architecture_of(path), *architecture_of(decoder))
+    if architecture not in _known:
+        _known[architecture] = _counted(*load_ncn(path, decoder))
+    return _known[architecture]
+
+
+def _counted(network: NCN, lsmnet: LSMnet | None) -> Complexity:
     shared = [network.hyper_decoder, network.hyper_latent_model]
     masking = [lsmnet] if lsmnet else []
     for part in (network, *masking):

@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from benchmark.errors import UsageError
-from benchmark.system.tensors import load_tensors, save_tensors
+from benchmark.system.tensors import load_description, load_tensors, save_tensors
 
 from .backbones import open_backbone
 from .lsmnet import Backbone, Detectron2ResNet50, LSMnet
@@ -103,14 +103,8 @@ def load_weights(path: Path) -> Weights:
         }
         for prefix in (_NETWORK, _MASK)
     }
+    description = _described(path, stored)
     try:
-        description = Description(
-            int(stored["channels"]),
-            float(stored["rate_weight"]),
-            str(stored["backbone"]),
-            dict(stored["training"]),
-            int(stored.get("hidden_channels", 0)),
-        )
         network = to_alpha = None
         if parts[_NETWORK]:
             network = NCN(description.channels, description.hidden_channels)
@@ -120,9 +114,36 @@ def load_weights(path: Path) -> Weights:
             features = parts[_MASK]["weight"].shape[1]
             to_alpha = nn.Conv2d(features, description.channels, 1)
             to_alpha.load_state_dict(parts[_MASK])
-    except (KeyError, ValueError, TypeError, RuntimeError, IndexError) as error:
+    except (KeyError, RuntimeError, IndexError) as error:
         raise UsageError(f"{path} does not hold the weights of an NCN: {error}") from error
     return Weights(network, to_alpha, description)
+
+
+def _described(path: Path, stored: Mapping[str, Any]) -> Description:
+    try:
+        return Description(
+            int(stored["channels"]),
+            float(stored["rate_weight"]),
+            str(stored["backbone"]),
+            dict(stored["training"]),
+            int(stored.get("hidden_channels", 0)),
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise UsageError(f"{path} does not hold the weights of an NCN: {error}") from error
+
+
+def architecture_of(path: Path) -> tuple[object, ...]:
+    """What decides which operations the networks of a weights file carry out.
+
+    Own files of equal channels and backbone are alike; each published one stands for itself.
+
+    Raises:
+        UsageError: as `load_weights`.
+    """
+    if is_published(path):
+        return (path,)
+    its = _described(path, load_description(path, _KIND))
+    return its.channels, its.hidden_channels, its.backbone
 
 
 def load_ncn(path: Path, decoder: Path) -> tuple[NCN, LSMnet | None]:
@@ -162,7 +183,7 @@ def _backbone(path: Path, weights: Weights) -> Backbone:
 def backbones_of(paths: Iterable[Path]) -> dict[str, str]:
     """The backbones that weights files stand on, and what identifies their weights."""
     own = (path for path in paths if not is_published(path))
-    specs = {load_weights(path).description.backbone for path in own} - {""}
+    specs = {_described(path, load_description(path, _KIND)).backbone for path in own} - {""}
     return {f"backbone {spec}": open_backbone(spec).identity for spec in sorted(specs)}
 
 

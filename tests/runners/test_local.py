@@ -1,5 +1,6 @@
 """Tasks in real worker processes: all are carried out, whatever happens to some."""
 
+import functools
 import os
 import signal
 import subprocess
@@ -122,3 +123,33 @@ def _alive(pid):
         return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").split()[2] != "Z"
     except FileNotFoundError:
         return False
+
+
+def note(folder):
+    Path(folder, str(os.getpid())).touch()
+    time.sleep(1)  # the other worker takes the other call
+    raise ZeroDivisionError("nobody is told")
+
+
+def process(task):
+    time.sleep(0.2)
+    return os.getpid()
+
+
+def processes(runner):
+    return {outcome.result for outcome in runner.run(process, range(4))}
+
+
+def test_workers_begin_before_the_first_task(tmp_path):
+    runner = open_runner("local", 2)
+    processes(runner)  # pools of former tests may have had another size
+    runner.warm_up(functools.partial(note, tmp_path))
+    assert processes(runner) == {int(file.name) for file in tmp_path.iterdir()}
+
+
+@pytest.mark.long
+def test_workers_wait_for_more_tasks():
+    runner = open_runner("local", 2)
+    before = processes(runner)
+    time.sleep(15)
+    assert processes(runner) == before
