@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from hashlib import sha256
 
 import msgspec
@@ -147,12 +148,23 @@ def test_a_result_that_both_hold_is_kept_once(source, tmp_path):
     assert (record.encode_s, record.image_id) == (1.0, 4)
 
 
+def test_scores_of_another_kind_of_processor_are_no_other_result(source, tmp_path):
+    moved = [replace(its, score=its.score + 1e-5) for its in reversed(FOUND)]
+    one, other = source("one", result(found=FOUND)), source("other", result(found=moved))
+    target = RunFolder(tmp_path / "merged")
+    merge_into(target, open_sources([one, other]))
+    assert target.detections("some", "qp32", target.records()) == {0: FOUND}
+
+
 @pytest.mark.parametrize(
     ("changed", "what"),
     [
         ({"bits": b"others"}, "bitstreams"),
         ({"decoded_sha256": "b"}, "decoded pixels"),
         ({"found": FOUND[:1]}, "detections"),
+        ({"found": [FOUND[0], FOUND[0]]}, "detections"),
+        ({"found": [FOUND[0], replace(FOUND[1], score=0.26)]}, "detections"),
+        ({"found": [FOUND[0], replace(FOUND[1], box=(0, 0, 9, 10))]}, "detections"),
     ],
 )
 def test_another_result_of_the_same_is_refused_by_its_name(source, tmp_path, changed, what):
