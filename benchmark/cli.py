@@ -242,6 +242,7 @@ def _train_analysis(options: argparse.Namespace) -> int:
     from benchmark.analysis.mask_rcnn.training import AnalysisRecipe, train_analysis
     from benchmark.datasets import open_training_split
     from benchmark.metrics.average_precision import wap_of
+    from benchmark.training.loop import computes_in_bfloat16
 
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -250,6 +251,7 @@ def _train_analysis(options: argparse.Namespace) -> int:
         iterations=options.iterations,
         batch=options.batch,
         learning_rate=options.learning_rate,
+        bfloat16=computes_in_bfloat16(options.device),
         seed=options.seed,
     )
     weights = train_analysis(

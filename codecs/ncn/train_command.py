@@ -121,7 +121,11 @@ def add_options(parser: argparse.ArgumentParser, trained: str, backbone: str) ->
         "nothing",
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--float32", action="store_true", help="do not compute in bfloat16")
+    parser.add_argument(
+        "--float32",
+        action="store_true",
+        help="do not compute in bfloat16, as is done where the device is fast in it",
+    )
     parser.add_argument(
         "--device", choices=("cpu", "cuda"), default="cpu", help="to train on (cpu)"
     )
@@ -214,6 +218,7 @@ def _opened(options: argparse.Namespace, trained: str, problems: Problems) -> _A
     from benchmark.analysis import open_training_network
     from benchmark.datasets import open_training_split
     from benchmark.run.device import choose_device
+    from benchmark.training.loop import computes_in_bfloat16
 
     from .distortion import loss_weights
     from .starting_point import CodecRecipe
@@ -234,7 +239,7 @@ def _opened(options: argparse.Namespace, trained: str, problems: Problems) -> _A
         learning_rate=options.learning_rate,
         optimizer=options.optimizer,
         latent_gain=options.latent_gain,
-        bfloat16=not options.float32,
+        bfloat16=not options.float32 and computes_in_bfloat16(options.device),
         seed=options.seed,
     )
     asked = _Asked(recipe)

@@ -129,7 +129,7 @@ def test_images_and_boxes_are_not_rounded_where_layers_compute_in_bfloat16(
 
         return measure
 
-    recipe = replace(SHORT, iterations=1, crop=None, batch=1)
+    recipe = replace(SHORT, iterations=1, crop=None, batch=1, bfloat16=True)
     train_codec(scenes, tmp_path, recipe, watched)
     ((images, boxes),) = seen
     assert images.dtype == boxes.dtype == torch.float32
