@@ -7,7 +7,8 @@
 # files to put here. One network learns pictures, then what the analysis network needs: at the
 # highest rate (top), and for a long time at a middle one (hub). From these two, each lambda goes on
 # from its neighbour above, once with LSMnet and once without, in equally many steps: what differs
-# between them is LSMnet.
+# between them is LSMnet. Masks are trained at half the lambda of their NCN: what a network that is
+# still learning loses for a saved bit is less than its lambda.
 mkdir -p "$1"
 cd "$1"
 export OMP_NUM_THREADS=1
@@ -21,8 +22,11 @@ train() { # name, codec, lambda, loss, steps, learning rate, further options
         --validation-images 20 "$@"
 }
 
-mask() { # name, codec, lambda, NCN
-    train "$1" "$2" "$3" task 150 0.003 --start "$4/weights.safetensors" --validation-images 0
+mask() { # name, codec, lambda, NCN, further options
+    name=$1 codec=$2 rate_weight=$3 network=$4
+    shift 4
+    train "$name" "$codec" "$rate_weight" task:2 150 0.02 --start "$network/weights.safetensors" \
+        --validation-images 0 "$@"
 }
 
 chain() { # prefix, codec
@@ -35,18 +39,26 @@ chain() { # prefix, codec
     prefix=$1 codec=$2
     step 0.3 top top-mask 300 8e-6 1
     step 1 top top-mask 800 3e-5 0.65
-    step 1.5 "${prefix}1" "${prefix}1" 1400 3e-5 0.85
     step 2 hub hub-mask 400 8e-6 1
     step 6 "${prefix}2" "${prefix}2" 500 1e-5 0.85
     step 15 "${prefix}6" "${prefix}6" 500 1e-5 0.8
     step 40 "${prefix}15" "${prefix}15" 500 1e-5 0.75
 }
 
-RATES="0.3 1 1.5 2 6 15 40"
+RATES="0.3 1 2 6 15 40"
 
 masks() { # codec, name
-    for rate_weight in $RATES; do
-        mask "$2$rate_weight" "$1" "$rate_weight" "ncn$rate_weight"
+    for point in $RATES; do
+        mask "$2$point" "$1" "$point" "ncn$point"
+    done
+}
+
+masks_of_chain() { # the masks alone, then a step without length that writes them beside their NCN
+    for point in $RATES; do
+        mask "chain-mask$point" ncn-lsm "$point" "chain$point" \
+            --mask "chain$point/weights.safetensors"
+        train "ft$point" ncn-lsm-ft "$point" task:2 1 1e-6 \
+            --start "chain$point/weights.safetensors" --mask "chain-mask$point/weights.safetensors"
     done
 }
 
@@ -59,14 +71,15 @@ mask top-mask ncn-lsm 1 top
 mask hub-mask ncn-lsm 2 hub
 
 chain ncn ncn &
-chain ft ncn-lsm-ft
+chain chain ncn-lsm-ft
 wait
 masks ncn-lsm lsm &
 masks ncn-lsm-efficientnet efficientnet
+masks_of_chain
 wait
 
-for rate_weight in $RATES; do
+for point in $RATES; do
     for codec in ncn lsm ft efficientnet; do
-        echo "$codec$rate_weight/weights.safetensors"
+        echo "$codec$point/weights.safetensors"
     done
 done

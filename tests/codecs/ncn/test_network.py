@@ -199,12 +199,18 @@ class Stride16(torch.nn.Module):
         return self.norm(functional.avg_pool2d(images, 16))
 
 
+def test_an_untrained_lsmnet_hardly_masks(picture_of) -> None:
+    alpha = LSMnet(Stride16(), 8).train()(picture_of(70, 64))
+    assert float(alpha.detach().max()) < 0.05
+
+
 def test_only_the_1x1_convolution_of_an_lsmnet_is_trained(picture_of) -> None:
     lsmnet = LSMnet(Stride16(), 8).train()
     alpha = lsmnet(picture_of(70, 64))
     assert alpha.shape == (1, 8, 8, 4)
     assert ((alpha > 0) & (alpha < 1)).all()
     alpha.sum().backward()
+    assert lsmnet.to_alpha.weight.grad.abs().max() > 0
     trained = {name for name, value in lsmnet.named_parameters() if value.grad is not None}
     assert trained == {"to_alpha.weight", "to_alpha.bias"}
     assert lsmnet.training and not lsmnet.backbone.training
