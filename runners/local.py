@@ -31,11 +31,18 @@ _MOST_GROWTH = 2_000_000_000
 _IDLE_S = 600
 """After which a worker without a task ends; its next one opens all codecs and networks again."""
 
-_ENVIRONMENT = {
-    **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
-    "PYTHONUNBUFFERED": "1",  # what a worker printed is seen even if it dies
-}
-"""Of the workers: one thread each."""
+
+def _environment() -> dict[str, str]:
+    """That of the workers: one thread each.
+
+    loky keeps workers while it is the same, so it holds all that they take over when they start.
+    """
+    return {
+        **os.environ,
+        **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+        "PYTHONUNBUFFERED": "1",  # what a worker printed is seen even if it dies
+        "PWD": str(Path.cwd()),
+    }
 
 
 class LocalRunner(Runner):
@@ -83,7 +90,7 @@ def _call(function: Callable[[], Result]) -> Result:
 
 def _executor(workers: int) -> Any:
     try:
-        return get_reusable_executor(max_workers=workers, timeout=_IDLE_S, env=_ENVIRONMENT)
+        return get_reusable_executor(max_workers=workers, timeout=_IDLE_S, env=_environment())
     except OSError as error:
         raise UsageError(
             f"worker processes cannot be started ({error.strerror}): their semaphores lie in "

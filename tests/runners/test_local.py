@@ -147,6 +147,21 @@ def test_workers_begin_before_the_first_task(tmp_path):
     assert processes(runner) == {int(file.name) for file in tmp_path.iterdir()}
 
 
+def surroundings(task):
+    return os.environ.get("BENCHMARK_FFMPEG"), Path.cwd()
+
+
+def test_workers_that_were_kept_see_the_present_folder_and_environment(tmp_path, monkeypatch):
+    runner = open_runner("local", 2)
+    processes(runner)
+    monkeypatch.chdir(tmp_path)
+    (moved,) = runner.run(surroundings, [0])
+    assert moved.result[1] == tmp_path
+    monkeypatch.setenv("BENCHMARK_FFMPEG", "another")
+    (changed,) = runner.run(surroundings, [0])
+    assert changed.result == ("another", tmp_path)
+
+
 @pytest.mark.long
 def test_workers_wait_for_more_tasks():
     runner = open_runner("local", 2)
