@@ -6,8 +6,7 @@ import logging
 import time
 from collections.abc import Collection
 from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
-from typing import Self
+from contextlib import AbstractContextManager
 
 from benchmark.errors import UsageError
 from benchmark.evaluation.opened_run import OpenedRun
@@ -24,7 +23,7 @@ _LARGEST_SHARE = 0.02
 _log = logging.getLogger("benchmark")
 
 
-class PreliminaryTables:
+class PreliminaryTables(AbstractContextManager["PreliminaryTables"]):
     """Evaluates the images that have all results, seldom enough to cost a run next to nothing.
 
     A thread of its own evaluates, so that workers get their next jobs meanwhile. The deltas go to
@@ -39,15 +38,7 @@ class PreliminaryTables:
         self._working: Future[None] | None = None
         self._next = time.monotonic() + _FIRST_AFTER_S
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._thread.shutdown()
 
     def show(self, left: Collection[str]) -> None:

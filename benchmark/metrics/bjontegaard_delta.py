@@ -45,7 +45,6 @@ _FAR_APART = 1.15
 _KEPT_CURVES = 4096
 """Interpolated curves that are kept: each is compared with all others."""
 
-
 _LogRate = Any
 """The decimal logarithm of a curve's rate as a function of the quality, which it can `integrate`
 from one to another."""

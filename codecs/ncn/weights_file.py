@@ -114,7 +114,7 @@ def load_weights(path: Path) -> Weights:
             features = parts[_MASK]["weight"].shape[1]
             to_alpha = nn.Conv2d(features, description.channels, 1)
             to_alpha.load_state_dict(parts[_MASK])
-    except (KeyError, RuntimeError, IndexError) as error:
+    except (KeyError, ValueError, TypeError, RuntimeError, IndexError) as error:
         raise UsageError(f"{path} does not hold the weights of an NCN: {error}") from error
     return Weights(network, to_alpha, description)
 

@@ -90,6 +90,18 @@ def test_the_mean_of_the_logarithmic_difference_is_the_delta(method):
     )
 
 
+@pytest.mark.parametrize("method", ["akima", "pchip", "cubic"])
+def test_the_delta_is_that_of_the_bjontegaard_package(method):
+    anchor = [(0.1, 20.0), (0.19, 31.0), (0.42, 38.0), (0.8, 47.0), (1.6, 50.0)]
+    codec = [(0.09, 22.0), (0.2, 34.0), (0.37, 39.0), (0.9, 49.0)]
+    curves = [list(zip(*its, strict=True)) for its in (anchor, codec)]
+    expected = bjontegaard.bd_rate(
+        *curves[0], *curves[1], method, require_matching_points=False, min_overlap=0
+    )
+    found = delta_rate([Point(*its) for its in codec], [Point(*its) for its in anchor], method)
+    assert found.percent == pytest.approx(expected, rel=1e-12)
+
+
 @pytest.mark.parametrize("method", [its for its in METHODS if its != "isotonic"])
 def test_the_relative_difference_is_what_the_bjontegaard_package_draws(method, monkeypatch):
     matplotlib.use("agg")

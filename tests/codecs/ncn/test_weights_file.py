@@ -44,7 +44,8 @@ def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
     save_file({"weight": torch.ones(2)}, tmp_path / "other.safetensors")
     with pytest.raises(UsageError, match="does not hold the weights of a benchmark NCN"):
         load_weights(tmp_path / "other.safetensors")
-    wrong = Description(16, 0.02, "", {})
-    save_weights(tmp_path / "y.safetensors", Weights(NCN(8), None, wrong))
-    with pytest.raises(UsageError, match=r"y\.safetensors does not hold the weights of an NCN"):
-        load_weights(tmp_path / "y.safetensors")
+    for channels in (16, 7):  # which do not fit, or fit no NCN
+        wrong = Description(channels, 0.02, "", {})
+        save_weights(tmp_path / "y.safetensors", Weights(NCN(8), None, wrong))
+        with pytest.raises(UsageError, match=r"y\.safetensors does not hold the weights of an NCN"):
+            load_weights(tmp_path / "y.safetensors")
