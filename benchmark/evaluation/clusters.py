@@ -11,8 +11,8 @@ RESAMPLED = ("image", *_PARTS)
 """What is drawn with replacement; the first is the default."""
 
 
-def clusters_of(names: Sequence[str], resampled: str) -> list[str]:
-    """Return the cluster of each image.
+def clusters_of(names: Sequence[str], resampled: str) -> dict[str, str]:
+    """Return the cluster of each image, by its name.
 
     Args:
         names: of the images. Cityscapes' are CITY_SEQUENCE_FRAME; below a folder of images, folders
@@ -23,10 +23,11 @@ def clusters_of(names: Sequence[str], resampled: str) -> list[str]:
         UsageError: if all images are in one cluster, which says nothing of others.
     """
     if resampled == RESAMPLED[0]:
-        return list(names)
-    found = ["_".join(name.split("_")[: _PARTS[resampled]]) for name in names]
-    if len(set(found)) < 2:
+        return {name: name for name in names}
+    found = {name: "_".join(name.split("_")[: _PARTS[resampled]]) for name in names}
+    if len(set(found.values())) < 2:
+        of = ", ".join(set(found.values()))
         raise UsageError(
-            f"all images are of one {resampled} by their names ({found[0]}): --resample image"
+            f"all images are of one {resampled} by their names ({of}): --resample image"
         )
     return found

@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from benchmark.datasets.dataset import Picture
-from benchmark.evaluation.clusters import RESAMPLED, clusters_of
 from benchmark.evaluation.opened_run import OpenedRun
 from benchmark.evaluation.rate_points import Ids, all_results, detections_by_id
 from benchmark.metrics.bootstrap import (
@@ -34,7 +33,7 @@ def bootstrapped(
     pictures: Sequence[Picture],
     truth: RunTruth | None,
     runner: Runner,
-    resampled: str = RESAMPLED[0],
+    clusters: Mapping[str, str],
 ) -> list[Resampled]:
     """Return the rate points of a table in 1,000 bootstrap resamples of its images.
 
@@ -47,10 +46,7 @@ def bootstrapped(
         pictures: the images, as the data set has them.
         truth: their ground truth.
         runner: where to work.
-        resampled: what is drawn with replacement (`benchmark.evaluation.clusters.RESAMPLED`).
-
-    Raises:
-        UsageError: if all images are of one cluster.
+        clusters: of each image, by its name; they are drawn with replacement.
     """
     known = summary["wap"].notna().all()
     if truth is None or truth.ap == "cityscapes" or len(pictures) < 2 or not known:
@@ -68,13 +64,12 @@ def bootstrapped(
     folders = {source: run.folder for source, run in runs.items()}
     annotations = truth.coco.annotations
     by_id = sorted(pictures, key=lambda picture: picture.id)
-    clusters = clusters_of([picture.name for picture in by_id], resampled)
     constants = (
         annotations,
         folders,
         {key: numbers[key] for key in keys},
         {key: rates[key] for key in keys},
-        clusters,
+        [clusters[picture.name] for picture in by_id],
     )
     return all_results(runner, _resample, keys, "bootstrap interval", constants)
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from benchmark.datasets.dataset import Picture
 from benchmark.errors import UsageError
-from benchmark.evaluation.clusters import RESAMPLED
+from benchmark.evaluation.clusters import RESAMPLED, clusters_of
 from benchmark.evaluation.complexity import with_complexity
 from benchmark.evaluation.curves import MEASURED, PUBLISHED, curves, is_hull
 from benchmark.evaluation.deltas import delta_rates
@@ -92,6 +92,7 @@ def evaluate(
         UsageError: if this AP has no meaning on the data set, or all images are of one cluster.
     """
     dataset = DetectedTruth(run) if ap == DETECTED else run.dataset
+    clusters = clusters_of([picture.name for picture in pictures], resample)
     truth = RunTruth(dataset, pictures, ap) if ap else None
     runs = {MEASURED: run}
     summary, images = rate_point_table(run, pictures, truth, runner)
@@ -105,7 +106,7 @@ def evaluate(
     summary = with_scales(summary)
     resampled = (
         [] if preliminary
-        else bootstrapped(summary, runs, pictures, truth, runner, resample)
+        else bootstrapped(summary, runs, pictures, truth, runner, clusters)
     )  # fmt: skip
     summary = with_intervals(summary, resampled)
     hulls = {codec for codec, rows in curves(summary).items() if is_hull(rows)}

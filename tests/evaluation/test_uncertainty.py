@@ -35,7 +35,11 @@ def run():
 @pytest.fixture(scope="module")
 def resampled(run):
     summary, opened, *where = run
-    return bootstrapped(summary, {"measured": opened}, *where)
+    return bootstrapped(summary, {"measured": opened}, *where, each(where[0]))
+
+
+def each(pictures):
+    return {picture.name: picture.name for picture in pictures}
 
 
 def test_the_images_themselves_have_the_wap_of_the_summary(run, resampled):
@@ -64,10 +68,10 @@ def test_intervals_of_wap_and_of_its_delta_are_given(run, resampled):
 def test_without_a_meaning_there_are_no_intervals(run):
     summary, opened, pictures, truth, runner = run
     runs = {"measured": opened}
-    assert bootstrapped(summary, runs, pictures, None, runner) == []
-    assert bootstrapped(summary, runs, pictures[:1], truth, runner) == []
+    assert bootstrapped(summary, runs, pictures, None, runner, each(pictures)) == []
+    assert bootstrapped(summary, runs, pictures[:1], truth, runner, each(pictures)) == []
     other = RunTruth(opened.dataset, pictures[:2], "cityscapes")
-    assert bootstrapped(summary, runs, pictures, other, runner) == []
+    assert bootstrapped(summary, runs, pictures, other, runner, each(pictures)) == []
     assert with_intervals(summary, [])[["wap_low", "wap_high"]].isna().all(axis=None)
 
 
