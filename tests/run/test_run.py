@@ -241,7 +241,7 @@ def killed_at_random_and_resumed(folder, arguments, kills, seed):
 
 def check_killing(folder, kills):
     arguments = (
-        *("run", "--codecs", "jpeg", "webp", "vvenc", "--limit", "6", "--out", "out"),
+        *("run", "--codecs", "jpeg", "webp", "vvenc", "--limit", "4", "--out", "out"),
         *("--rates", "jpeg:quality5", "webp:quality20", "vvenc:qp40", "vvenc:qp46"),
     )
     (folder / "undisturbed").mkdir()
