@@ -109,9 +109,10 @@ def whole_values(line: str) -> dict[str, Any] | None:
         values = json.loads(line)
     except ValueError:
         return None
-    if not isinstance(values, dict) or values.pop(_CHECK, _check(values)) != _check(values):
+    if not isinstance(values, dict):
         return None
-    return values
+    check = values.pop(_CHECK, None)
+    return values if check is None or check == _check(values) else None
 
 
 def _check(values: Mapping[str, Any]) -> str:

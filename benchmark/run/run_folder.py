@@ -9,9 +9,10 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import filelock
+import msgspec
 
 from benchmark.analysis.analysis_network import Detection
 from benchmark.errors import UsageError
@@ -148,8 +149,7 @@ class RunFolder:
 
     def records(self) -> list[Record]:
         """Return one record of each key, in the order of their lines; only lines that are whole."""
-        records = (line for line in self._record_lines() if isinstance(line, Record))
-        return list({record.key: record for record in records}.values())
+        return _last_of_each(self._record_lines())
 
     def detections(
         self, codec: str, rate_point: str, records: Iterable[Record] = ()
@@ -176,7 +176,7 @@ class RunFolder:
             whole[record.image_id] = list(entries)
         for number, entries in whole.items():
             try:
-                found[number] = [Detection.from_coco(entry) for entry in entries]
+                found[number] = [Detection.from_coco(entry.values) for entry in entries]
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 raise UsageError(
                     f"{file} holds an entry of image {number} that is no detection: take the file "
@@ -192,12 +192,12 @@ class RunFolder:
         """
         for unfinished in self.path.rglob(UNFINISHED + "*"):
             unfinished.unlink()
-        lines = self._record_lines()
+        lines = list(self._record_lines())
         unknown = [line for line in lines if isinstance(line, _UnknownLine)]
         groups: dict[tuple[str, str], list[Record]] = {
             (file.parent.name, file.stem): [] for file in self.path.glob("detections/*/*.json")
         }
-        for record in self.records():
+        for record in _last_of_each(lines):
             groups.setdefault((record.codec, record.rate_point), []).append(record)
         trusted = []
         for (codec, rate_point), group in sorted(groups.items()):
@@ -221,16 +221,14 @@ class RunFolder:
         if not file.is_file() or file.read_bytes() != content:
             write_whole(file, content)
 
-    def _record_lines(self) -> list[Record | _UnknownLine]:
+    def _record_lines(self) -> Iterator[Record | _UnknownLine]:
         """The lines that are whole: records, and what this version does not know."""
-        found: list[Record | _UnknownLine] = []
         for line in _lines(self.path / _RECORDS):
             record = parse_record(line)
             if record is not None:
-                found.append(record)
+                yield record
             elif (unknown := _unknown(line)) is not None:
-                found.append(unknown)
-        return found
+                yield unknown
 
     def _has_bitstream(self, record: Record) -> bool:
         return not record.sha256 or self.stored_bitstream(record) is not None
@@ -252,9 +250,9 @@ class RunFolder:
             array.write(separator + ",\n".join(lines).encode() + _ARRAY_END)
 
     def _write_detections(
-        self, codec: str, rate_point: str, entries: Mapping[int, Sequence[Mapping[str, Any]]]
+        self, codec: str, rate_point: str, entries: Mapping[int, Sequence[_DetectionEntry]]
     ) -> None:
-        lines = [_json(entry) for number in sorted(entries) for entry in entries[number]]
+        lines = [entry.text for number in sorted(entries) for entry in entries[number]]
         body = ("\n" + ",\n".join(lines)).encode() if lines else b""
         self.write_file(f"detections/{codec}/{rate_point}.json", b"[" + body + _ARRAY_END)
 
@@ -266,6 +264,11 @@ class _UnknownLine:
     text: str
     point: tuple[Any, Any]
     image_id: Any
+
+
+def _last_of_each(lines: Iterable[Record | _UnknownLine]) -> list[Record]:
+    """The records, one of each key: the last, in the place of the first."""
+    return list({line.key: line for line in lines if isinstance(line, Record)}.values())
 
 
 _ANOTHER = "choose another --out"
@@ -283,10 +286,10 @@ def _append(file: Path, line: str) -> None:
         stream.write(line.encode())
 
 
-def _lines(file: Path) -> list[str]:
-    if not file.exists():
-        return []
-    return file.read_text(encoding="utf-8", errors="replace").splitlines()
+def _lines(file: Path) -> Iterator[str]:
+    if file.exists():
+        with file.open(encoding="utf-8", errors="replace") as stream:
+            yield from (line.removesuffix("\n") for line in stream)
 
 
 def _unknown(line: str) -> _UnknownLine | None:
@@ -298,20 +301,28 @@ def _unknown(line: str) -> _UnknownLine | None:
     return _UnknownLine(line, point, values.get("image_id"))
 
 
-def _detection_entries(file: Path) -> dict[int, list[dict[str, Any]]]:
+class _DetectionEntry(NamedTuple):
+    """An entry of a detections file: what it holds, and its text."""
+
+    values: dict[str, Any]
+    text: str
+
+
+def _detection_entries(file: Path) -> dict[int, list[_DetectionEntry]]:
     """The entries of a detections file by the image's number, as far as they are whole."""
-    entries: dict[int, list[dict[str, Any]]] = {}
+    entries: dict[int, list[_DetectionEntry]] = {}
     for line in _lines(file):
+        text = line.removesuffix(",")
         with contextlib.suppress(ValueError):
-            entry = json.loads(line.removesuffix(","))
-            if isinstance(entry, dict) and isinstance(entry.get("image_id"), int):
-                entries.setdefault(entry["image_id"], []).append(entry)
+            values = msgspec.json.decode(text)
+            if isinstance(values, dict) and isinstance(values.get("image_id"), int):
+                entries.setdefault(values["image_id"], []).append(_DetectionEntry(values, text))
     return entries
 
 
 def _entries_of(
-    record: Record, entries: Sequence[dict[str, Any]]
-) -> Sequence[dict[str, Any]] | None:
+    record: Record, entries: Sequence[_DetectionEntry]
+) -> Sequence[_DetectionEntry] | None:
     """Those of an image's entries that its record speaks of; None if they are not as they were.
 
     They are the last: those before may belong to a line that this version does not know.
@@ -320,7 +331,7 @@ def _entries_of(
         return entries if len(entries) == record.detections else None
     last = entries[max(0, len(entries) - record.detections) :]
     is_whole = len(last) == record.detections and record.detections_sha256 == _digest(
-        [_json(entry) for entry in last]
+        [entry.text for entry in last]
     )
     return last if is_whole else None
 

@@ -33,13 +33,11 @@ def read_entry(kind: type[AnEntry], values: Any) -> AnEntry:
     """
     if not isinstance(values, Mapping):
         raise msgspec.ValidationError(f"Expected `object`, got {type(values).__name__}")
-    types = _types(kind)
-    names = set(kind.__struct_fields__) - {"unknown"}
-    known = {name: _value(types[name], values[name]) for name in names if name in values}
-    missing = [name for name in _required(kind) if name not in known]
-    if missing:
-        raise msgspec.ValidationError(f"Object missing required field `{missing[0]}`")
-    return kind(**known, unknown={key: values[key] for key in values if key not in names})
+    plain, nested = _fields(kind)
+    known = {name: values[name] for name in plain if name in values}
+    known |= {name: _value(type_, values[name]) for name, type_ in nested if name in values}
+    known["unknown"] = {key: values[key] for key in values if key not in known}
+    return msgspec.convert(known, kind)
 
 
 def write_entry(entry: Entry) -> dict[str, Any]:
@@ -49,27 +47,32 @@ def write_entry(entry: Entry) -> dict[str, Any]:
 
 
 @functools.cache  # there is a class, and there are ten thousands of records
-def _types(kind: type[Entry]) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
+def _fields(kind: type[Entry]) -> tuple[list[str], list[tuple[str, Any]]]:
+    """The names of plain fields; the names and types of those that hold entries."""
+    plain: list[str] = []
+    nested: list[tuple[str, Any]] = []
+    for name, of in typing.get_type_hints(kind).items():
+        if any(_is_entry(part) for part in (of, *typing.get_args(of)[-1:])):
+            nested.append((name, of))
+        elif name != "unknown":
+            plain.append(name)
+    return plain, nested
 
 
-@functools.cache
-def _required(kind: type[Entry]) -> tuple[str, ...]:
-    return tuple(field.name for field in msgspec.structs.fields(kind) if field.required)
+def _is_entry(of: Any) -> bool:
+    return isinstance(of, type) and issubclass(of, Entry)
 
 
-def _value(kind: Any, value: Any) -> Any:
-    """A value of a field; lists and dictionaries of entries are taken apart."""
-    if isinstance(kind, type) and issubclass(kind, Entry):
-        return read_entry(kind, value)
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    of_entries = arguments and isinstance(arguments[-1], type) and issubclass(arguments[-1], Entry)
-    if of_entries and origin is list:
-        return [read_entry(arguments[0], item) for item in msgspec.convert(value, list)]
-    if of_entries and origin is dict:
-        items = msgspec.convert(value, dict[str, Any]).items()
-        return {key: read_entry(arguments[1], item) for key, item in items}
-    return msgspec.convert(value, kind)
+def _value(of: Any, value: Any) -> Any:
+    """A value of a field that holds an entry, or a list or dictionary of entries."""
+    if _is_entry(of):
+        return read_entry(of, value)
+    item = typing.get_args(of)[-1]
+    if typing.get_origin(of) is list:
+        return [read_entry(item, its) for its in msgspec.convert(value, list)]
+    return {
+        key: read_entry(item, its) for key, its in msgspec.convert(value, dict[str, Any]).items()
+    }
 
 
 def _plain(value: Any) -> Any:
