@@ -23,6 +23,9 @@ _PATIENCE_S = 600.0
 _LOOK_AFTER_S = 2.0
 """How often the workers are counted, and the scheduler is looked for."""
 
+_TOGETHER = 100
+"""Of how many tasks the results are fetched at once: there are bitstreams among them."""
+
 _GONE = (CancelledError, CommClosedError, OSError, TimeoutError)
 """What calls raise while there is no scheduler, or what they ask for was lost with it."""
 
@@ -78,16 +81,15 @@ class DaskRunner(Runner):
             if not working:
                 break
             lost = False
-            with suppress(queue.Empty):
-                ours = working.pop(ended.get(timeout=_LOOK_AFTER_S), None)
-                if ours is not None:
-                    future, task = ours
-                    outcome = _outcome(future, task)
-                    lost = outcome is None and future.status != "error"
-                    if outcome is not None:
-                        yield outcome
-                    else:
-                        (again if lost else died).append(task)
+            some = [working.pop(key) for key in _next(ended) if key in working]
+            for (future, task), outcome in zip(some, self._outcomes(some), strict=True):
+                if outcome is not None:
+                    yield outcome
+                elif future.status == "error":
+                    died.append(task)
+                else:
+                    lost = True
+                    again.append(task)
             if lost or time.monotonic() - looked > _LOOK_AFTER_S:
                 client = self._client
                 self._wait_for_scheduler()
@@ -105,6 +107,14 @@ class DaskRunner(Runner):
 
     def close(self) -> None:
         self._client.close()
+
+    def _outcomes(self, ended: Sequence[tuple[Future, Any]]) -> list[Any]:
+        """What came of tasks, fetched together: one by one, each costs three messages in turn."""
+        try:
+            results = self._client.gather([future for future, _ in ended])
+        except Exception:  # of the cluster: some were lost
+            return [_outcome(future, task) for future, task in ended]
+        return [replace(its, task=task) for its, (_, task) in zip(results, ended, strict=True)]
 
     def _count(self) -> int:
         try:
@@ -141,6 +151,16 @@ class DaskRunner(Runner):
 
 
 _NONE: Any = object()
+
+
+def _next(ended: queue.SimpleQueue[Any]) -> list[Any]:
+    """Wait for a task to end; return the keys of those that have, at most `_TOGETHER`."""
+    keys: list[Any] = []
+    with suppress(queue.Empty):
+        keys.append(ended.get(timeout=_LOOK_AFTER_S))
+        while len(keys) < _TOGETHER:
+            keys.append(ended.get_nowait())
+    return keys
 
 
 def _carry_out(function: Callable[..., Any], task: Any, constants: Sequence[Any]) -> Any:
