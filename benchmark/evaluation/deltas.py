@@ -10,12 +10,9 @@ import pandas as pd
 from benchmark.evaluation.curves import compared_qualities, curves, points
 from benchmark.metrics.bjontegaard_delta import METHODS, Point, delta_rate, delta_uncertainty
 from benchmark.metrics.qualities import QUALITIES
-from benchmark.metrics.resampled_curves import ResampledCurves
+from benchmark.metrics.resampled_curves import MOST_UNDEFINED, ResampledCurves
 
 _WITHIN = "within the uncertainty"
-_MOST_UNDEFINED = 0.05
-"""The part of the resamples without a delta, above which their interval says nothing."""
-
 _COLUMNS = ["codec", "anchor", "quality", "method", "bd_rate", "uncertainty", "low", "high"]
 _COLUMNS += ["overlap", "note", "p"]
 
@@ -101,7 +98,7 @@ def _with_intervals(table: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
     for row in found.to_dict("records"):
         at = (table["codec"] == row["codec"]) & (table["anchor"] == row["anchor"])
         at &= (table["quality"] == "wap") & (table["method"] == "akima") & table["bd_rate"].notna()
-        if row["undefined"] <= _MOST_UNDEFINED:
+        if row["undefined"] <= MOST_UNDEFINED:
             found_here = [row["bd_rate_low"], row["bd_rate_high"], row["p"]]
             table.loc[at, ["low", "high", "p"]] = found_here
         else:

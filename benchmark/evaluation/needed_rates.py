@@ -14,15 +14,13 @@ from benchmark.evaluation.curves import curves, points
 from benchmark.metrics.bjontegaard_delta import AkimaCurve
 from benchmark.metrics.bootstrap import Resampled, interval
 from benchmark.metrics.qualities import QUALITIES
-from benchmark.metrics.resampled_curves import ResampledCurves
+from benchmark.metrics.resampled_curves import MOST_UNDEFINED, ResampledCurves
 from benchmark.run.record import UNCOMPRESSED
 
 SHARES = (0.99, 0.95)
 """The parts of the uncompressed images' wAP that are asked for."""
 
 _COLUMNS = ["codec", "share", "wap", "bpp", "low", "high", "note"]
-_MOST_UNREACHED = 0.05
-"""The part of the resamples that do not reach the wAP, above which the interval says nothing."""
 
 
 def needed_rates(
@@ -109,7 +107,7 @@ def point_deltas(summary: pd.DataFrame, anchor: str) -> pd.DataFrame:
 
 def _interval(rates: NDArray[np.float64]) -> Mapping[str, object]:
     unreached = float(np.isnan(rates[1:]).mean())
-    if unreached > _MOST_UNREACHED:
+    if unreached > MOST_UNDEFINED:
         return {"note": f"no interval: not reached in {unreached:.0%} of the resamples"}
     found = interval("bpp", rates)
     return {"low": found["bpp_low"], "high": found["bpp_high"]}

@@ -13,6 +13,9 @@ from benchmark.metrics.bjontegaard_delta import AkimaCurve, Point
 from benchmark.metrics.bootstrap import Resampled, interval
 from benchmark.metrics.convex_hull import upper_hull
 
+MOST_UNDEFINED = 0.05
+"""The part of the resamples without a value, above which its interval says nothing."""
+
 _DELTA_COLUMNS = ["codec", "anchor", "bd_rate", "bd_rate_low", "bd_rate_high", "p", "undefined"]
 
 
