@@ -50,13 +50,20 @@ class DaskRunner(Runner):
             self._client = Client(where, timeout=10)
         except (OSError, ValueError) as error:
             raise UsageError(f"no Dask scheduler answers at {where}: {error}") from error
-        self.workers = self._count()
-        if not self.workers:
-            raise UsageError(f"the Dask scheduler at {where} has no workers: start some")
+        self.workers = self._wait_for_workers()
 
     def on_each_worker(self, function: Callable[[], Result]) -> dict[str, Result]:
-        found: dict[str, Result] = self._client.run(function)
-        return found
+        """As the base class; a worker that dies meanwhile has no result."""
+        results: dict[str, Any] = {}
+        while not results:
+            self._wait_for_workers()
+            with suppress(*_GONE):
+                results = self._client.run(function, on_error="return")
+            results = {name: its for name, its in results.items() if not isinstance(its, _GONE)}
+        for its in results.values():
+            if isinstance(its, Exception):
+                raise its
+        return results
 
     def run(
         self, function: Callable[..., Result], tasks: Sequence[Task], constants: Sequence[Any] = ()
@@ -92,13 +99,12 @@ class DaskRunner(Runner):
                     again.append(task)
             if lost or time.monotonic() - looked > _LOOK_AFTER_S:
                 client = self._client
-                self._wait_for_scheduler()
+                self.workers = self._wait_for_workers()
                 if self._client is not client:  # which knew the others
                     again += [task for _, task in working.values()]
                     working.clear()
                 if lost:
                     handed = self._hand(constants)
-                self.workers = self._count() or self.workers
                 looked = time.monotonic()
         for task in died:  # alone: another task may have been what killed them
             future = self._client.submit(_carry_out, function, task, handed, pure=False)
@@ -117,6 +123,8 @@ class DaskRunner(Runner):
         return [replace(its, task=task) for its, (_, task) in zip(results, ended, strict=True)]
 
     def _count(self) -> int:
+        if self._client.status != "running":
+            return 0
         try:
             threads = sum(self._client.nthreads().values())
         except _GONE:
@@ -126,16 +134,17 @@ class DaskRunner(Runner):
     def _hand(self, constants: Sequence[Any]) -> list[Any]:
         return self._client.scatter(list(constants), broadcast=True) if constants else []
 
-    def _wait_for_scheduler(self) -> None:
-        """Wait until there is a scheduler with workers; return at once if there is.
+    def _wait_for_workers(self) -> int:
+        """Wait until there is a scheduler with workers; return how many there are.
 
         Raises:
             UsageError: if there is no scheduler for `_PATIENCE_S`.
         """
         deadline = time.monotonic() + _PATIENCE_S
         told = ""
-        while (gone := self._client.status != "running") or not self._count():
-            state = "is gone" if gone else "has no workers any more"
+        while not (workers := self._count()):
+            gone = self._client.status != "running"
+            state = "is gone" if gone else "has no workers"
             if told != state:
                 _log.warning("the Dask scheduler at %s %s: waiting", self._where, state)
                 told = state
@@ -148,6 +157,7 @@ class DaskRunner(Runner):
                 with suppress(*_GONE, ValueError):
                     self._client = Client(self._where, timeout=_LOOK_AFTER_S)
             time.sleep(0.5)
+        return workers
 
 
 _NONE: Any = object()

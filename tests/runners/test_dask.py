@@ -2,6 +2,7 @@
 
 import os
 import signal
+from threading import Timer
 
 import pytest
 from distributed import LocalCluster
@@ -52,3 +53,14 @@ def test_a_scheduler_that_is_not_there_is_said():
         open_runner("dask:tcp://127.0.0.1:9", None)
     with pytest.raises(UsageError, match="is not of the form dask:tcp://HOST:PORT"):
         open_runner("dask", None)
+
+
+def test_workers_that_are_still_to_come_are_waited_for(caplog):
+    with LocalCluster(n_workers=0, threads_per_worker=1, dashboard_address=None) as cluster:
+        later = Timer(2, lambda: cluster.scale(1))
+        later.start()
+        runner = open_runner(f"dask:{cluster.scheduler_address}", None)
+        later.join()
+        assert runner.workers == 1
+        assert [its.result[1] for its in runner.run(fail_on_three, [1])] == [2]
+    assert "has no workers: waiting" in caplog.text

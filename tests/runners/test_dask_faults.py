@@ -189,7 +189,8 @@ def test_twenty_random_faults_leave_the_results_of_an_undisturbed_run(tmp_path):
         for number in range(20):
             time.sleep(chance.uniform(1, 6))
             fault = chance.choice(["worker", "scheduler", "client"])
-            print(number, fault, client.poll(), flush=True)
+            print(number, fault, flush=True)
+            assert client.poll() is None, client.communicate()[0]
             if fault == "worker":
                 cluster.kill("workers")
                 cluster.start_workers()
