@@ -10,8 +10,10 @@ from benchmark.evaluation.clusters import clusters_of
 from benchmark.evaluation.opened_run import OpenedRun
 from benchmark.evaluation.published_run import published_folder
 from benchmark.evaluation.signature import signature
+from benchmark.evaluation.tables import evaluate
 from benchmark.metrics.bootstrap import Resampled, draw
 from benchmark.metrics.resampled_curves import ResampledCurves
+from benchmark.runner import HereRunner
 
 NAMES = ["ulm_000000_000019", "ulm_000000_000020", "ulm_000001_000019", "bonn_000000_000019"]
 
@@ -31,6 +33,17 @@ def test_a_single_cluster_is_refused(benchmark_command):
     )
     with pytest.raises(UsageError, match="one sequence"):
         clusters_of(NAMES[:2], "sequence")
+
+
+class NoRunner(HereRunner):
+    def run(self, function, tasks, constants=()):
+        raise AssertionError("work was begun")
+
+
+def test_a_single_cluster_is_refused_before_any_work():
+    run = OpenedRun(published_folder(), open_dataset("miniscapes"))
+    with pytest.raises(UsageError, match="one city"):
+        evaluate(run, run.dataset.pictures[:2], NoRunner(), "vtm", "coco", "city")
 
 
 def test_images_of_a_cluster_are_drawn_together():

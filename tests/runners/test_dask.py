@@ -2,10 +2,11 @@
 
 import os
 import signal
+import time
 from threading import Timer
 
 import pytest
-from distributed import LocalCluster
+from distributed import Client, LocalCluster
 
 from benchmark.errors import UsageError
 from benchmark.runner import Failed, Finished, open_runner
@@ -39,6 +40,23 @@ def test_tasks_are_carried_out_by_the_workers(cluster):
     pids = {pid for pid, _ in results.values()}
     assert len(pids) == 2
     assert os.getpid() not in pids
+
+
+def test_results_that_are_there_are_fetched_together(cluster, monkeypatch):
+    together = []
+
+    def gather(client, futures):
+        together.append(len(futures))
+        return whole(client, futures)
+
+    whole = Client.gather
+    monkeypatch.setattr(Client, "gather", gather)
+    runner = open_runner(f"dask:{cluster.scheduler_address}", None)
+    for outcome in runner.run(fail_on_three, range(12)):
+        assert outcome.task in range(12)
+        time.sleep(0.3)  # others end meanwhile
+    assert sum(together) == 12
+    assert max(together) > 1
 
 
 def test_a_worker_that_dies_does_not_stop_the_others(cluster):
