@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import replace
@@ -68,48 +68,48 @@ class DaskRunner(Runner):
     def run(
         self, function: Callable[..., Result], tasks: Sequence[Task], constants: Sequence[Any] = ()
     ) -> Iterator[Outcome[Task, Result]]:
-        again: list[Task] = []
-        died: list[Task] = []
-        waiting = iter(tasks)
+        died = yield from self._carry_out(function, tasks, constants)
+        for failed in died:  # alone: another task may have been what killed its workers
+            yield from (yield from self._carry_out(function, [failed.task], constants))
+
+    def _carry_out(
+        self, function: Callable[..., Result], tasks: Sequence[Task], constants: Sequence[Any]
+    ) -> Generator[Outcome[Task, Result], None, list[Failed[Task]]]:
+        """Yield what came of the tasks; return those that Dask gave up, as their workers died."""
+        waiting = list(reversed(tasks))
+        died: list[Failed[Task]] = []
         working: dict[Any, tuple[Future, Task]] = {}
         ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
         handed = self._hand(constants)
         looked = time.monotonic()
         while True:
             # twice as many as are worked on, so that no worker waits for this process
-            while len(working) < 2 * self.workers:
-                if again:
-                    task = again.pop()
-                elif (task := next(waiting, _NONE)) is _NONE:
-                    break
-                future = self._client.submit(_carry_out, function, task, handed, pure=False)
+            while waiting and len(working) < 2 * self.workers and self._client.status != "closed":
+                task = waiting.pop()
+                future = self._client.submit(_attempt, function, task, handed, pure=False)
                 working[future.key] = future, task
                 future.add_done_callback(lambda future: ended.put(future.key))
-            if not working:
-                break
+            if not (waiting or working):
+                return died
             lost = False
             some = [working.pop(key) for key in _next(ended) if key in working]
             for (future, task), outcome in zip(some, self._outcomes(some), strict=True):
                 if outcome is not None:
                     yield outcome
                 elif future.status == "error":
-                    died.append(task)
+                    died.append(Failed(task, f"its Dask workers died: {future.exception()}"))
                 else:
                     lost = True
-                    again.append(task)
+                    waiting.append(task)
             if lost or time.monotonic() - looked > _LOOK_AFTER_S:
                 client = self._client
                 self.workers = self._wait_for_workers()
-                if self._client is not client:  # which knew the others
-                    again += [task for _, task in working.values()]
-                    working.clear()
-                if lost:
+                if lost or self._client is not client:
                     handed = self._hand(constants)
+                if self._client is not client:  # which knew the others
+                    waiting += [task for _, task in working.values()]
+                    working.clear()
                 looked = time.monotonic()
-        for task in died:  # alone: another task may have been what killed them
-            future = self._client.submit(_carry_out, function, task, handed, pure=False)
-            reason = "its Dask workers died"
-            yield _outcome(future, task) or Failed(task, f"{reason}: {future.exception()}")
 
     def close(self) -> None:
         self._client.close()
@@ -132,7 +132,12 @@ class DaskRunner(Runner):
         return min(self._jobs or threads, threads)
 
     def _hand(self, constants: Sequence[Any]) -> list[Any]:
-        return self._client.scatter(list(constants), broadcast=True) if constants else []
+        """Put the constants on each worker. What dies meanwhile is waited for."""
+        while constants:
+            with suppress(*_GONE, KeyError, ValueError):  # these: a worker died on the way
+                return self._client.scatter(list(constants), broadcast=True)
+            self.workers = self._wait_for_workers()
+        return []
 
     def _wait_for_workers(self) -> int:
         """Wait until there is a scheduler with workers; return how many there are.
@@ -160,9 +165,6 @@ class DaskRunner(Runner):
         return workers
 
 
-_NONE: Any = object()
-
-
 def _next(ended: queue.SimpleQueue[Any]) -> list[Any]:
     """Wait for a task to end; return the keys of those that have, at most `_TOGETHER`."""
     keys: list[Any] = []
@@ -173,7 +175,7 @@ def _next(ended: queue.SimpleQueue[Any]) -> list[Any]:
     return keys
 
 
-def _carry_out(function: Callable[..., Any], task: Any, constants: Sequence[Any]) -> Any:
+def _attempt(function: Callable[..., Any], task: Any, constants: Sequence[Any]) -> Any:
     """On a worker: what came of a task, without the task, which may be large."""
     return replace(attempt(function, task, constants), task=None)
 

@@ -10,10 +10,11 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Thread, Timer
 
 import PIL.Image
 import pytest
+from distributed import Client
 
 import benchmark
 from benchmark.datasets.miniscapes.scene import draw_scene
@@ -117,6 +118,34 @@ def test_scheduler_and_workers_that_die_and_come_back_lose_nothing(tmp_path):
         runner.close()
     assert not failed
     assert sorted(outcomes, key=lambda its: its.task) == [Finished(n, 3 * n) for n in range(120)]
+
+
+def test_a_scheduler_that_dies_while_the_constants_are_handed_out_is_waited_for(
+    tmp_path, monkeypatch
+):
+    with cluster_in(tmp_path) as cluster:
+        runner = open_runner(cluster.spec, None)
+        deaths = []
+
+        def die_and_come_back():
+            cluster.kill("scheduler")
+            cluster.start_scheduler()
+            cluster.start_workers()
+
+        def scatter(client, *arguments, **named):
+            if not deaths:
+                deaths.append("workers")
+                cluster.kill("workers")
+                time.sleep(0.5)
+                Timer(1, die_and_come_back).start()  # the scheduler looks for workers for longer
+            return whole(client, *arguments, **named)
+
+        whole = Client.scatter
+        monkeypatch.setattr(Client, "scatter", scatter)
+        outcomes = list(runner.run(slow, range(4), (3,)))
+        runner.close()
+    assert deaths
+    assert sorted(outcomes, key=lambda its: its.task) == [Finished(n, 3 * n) for n in range(4)]
 
 
 @pytest.fixture
