@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from benchmark.cli_options import (
+    FIRST_LOOK_IMAGES,
     CarryOut,
     add_check,
     add_figures,
@@ -297,9 +298,9 @@ _COMMANDS = {
     "run": _Command(
         "compress, decode, judge, compare",
         "Compresses images with codecs at several rate points, lets the analysis network judge the "
-        "decoded images, and compares the codecs. Without options: a first look at 8 images of "
-        "Miniscapes with all codecs that can run here. Run again after any interruption, it goes "
-        "on.",
+        "decoded images, and compares the codecs. Without options: a first look at "
+        f"{FIRST_LOOK_IMAGES} images of Miniscapes with all codecs that can run here. Run again "
+        "after any interruption, it goes on.",
         add_run,
         _run,
     ),
