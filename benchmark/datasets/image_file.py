@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import PIL.ExifTags
 import PIL.Image
 import PIL.ImageOps
 from numpy.typing import NDArray
+from PIL.PngImagePlugin import PngImageFile
 
 from benchmark.errors import UsageError
 from benchmark.image import Image
@@ -24,6 +28,9 @@ SUFFIXES = {
 
 _SMALLEST_SIDE = 2
 _ORIENTATION = PIL.ExifTags.Base.Orientation
+_PNG_SIGNATURE_BYTES = 8
+_PNG_CHECK_BYTES = 4
+_PNG_METADATA = {b"eXIf", b"tEXt", b"zTXt", b"iTXt"}
 _BITS_PER_SAMPLE = 258  # tag of TIFF
 
 
@@ -78,17 +85,42 @@ def orientation(path: Path) -> int:
         UsageError: if the file is not a readable image.
     """
     with _opened(path, "image") as file:
-        return int(file.getexif().get(_ORIENTATION, 1))
+        return int(_exif(file).get(_ORIENTATION, 1))
 
 
 @contextmanager
 def _upright(path: Path, what: str, *, decode: bool = True) -> Iterator[PIL.Image.Image]:
     """Open an image file, its orientation applied; without `decode` only as far as that takes."""
     with _opened(path, what) as file:
-        if decode or file.getexif().get(_ORIENTATION, 1) != 1:
+        if decode or _exif(file).get(_ORIENTATION, 1) != 1:
             file.load()
             PIL.ImageOps.exif_transpose(file, in_place=True)
         yield file
+
+
+def _exif(file: PIL.Image.Image) -> PIL.Image.Exif:
+    """A file's EXIF; Pillow alone decodes a whole PNG to look for it behind the pixels."""
+    if (
+        isinstance(file, PngImageFile)
+        and file.fp is not None
+        and not _has_metadata_behind_pixels(file.fp)
+    ):
+        return PIL.Image.Image.getexif(file)
+    return file.getexif()
+
+
+def _has_metadata_behind_pixels(png: IO[bytes]) -> bool:
+    """Whether a PNG has chunks of metadata after those of the pixels (PNG 1.2, section 3.2)."""
+    position = png.tell()
+    png.seek(_PNG_SIGNATURE_BYTES)
+    found = pixels = False
+    while not found and len(start := png.read(8)) == 8:
+        length, kind = struct.unpack(">I4s", start)
+        pixels = pixels or kind == b"IDAT"
+        found = pixels and kind in _PNG_METADATA
+        png.seek(length + _PNG_CHECK_BYTES, os.SEEK_CUR)
+    png.seek(position)
+    return found
 
 
 @contextmanager

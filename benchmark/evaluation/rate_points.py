@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from benchmark.analysis.analysis_network import Detection
 from benchmark.datasets.dataset import Picture
 from benchmark.errors import UsageError
 from benchmark.evaluation.opened_run import OpenedRun
-from benchmark.metrics.ground_truth import RunTruth
+from benchmark.metrics.bootstrap import Counts, Resampled
+from benchmark.metrics.ground_truth import Judged, RunTruth
 from benchmark.metrics.qualities import IMAGE_QUALITIES, QUALITIES, Quality
 from benchmark.run.manifest import Manifest
 from benchmark.run.record import UNCOMPRESSED, Record
@@ -35,26 +38,43 @@ Ids = Mapping[int, int]
 """The number of an image in the data set by its number in the run folder."""
 
 
+class RatePoints(NamedTuple):
+    """What is known of the rate points of a run.
+
+    Attributes:
+        summary: one row per rate point.
+        images: one row per rate point and image.
+        resampled: the rate points in bootstrap resamples of the images, by codec and rate point;
+            none where it was not asked for, or where a rate point has no AP of masks.
+    """
+
+    summary: pd.DataFrame
+    images: pd.DataFrame
+    resampled: Mapping[tuple[str, str], Resampled]
+
+
 def rate_point_table(
     run: OpenedRun,
     pictures: Sequence[Picture],
     truth: RunTruth | None,
     runner: Runner,
+    counts: Counts | None = None,
     codecs: Collection[str] | None = None,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return one row per codec and rate point that has all of the images, and their single images.
+) -> RatePoints:
+    """Return what is known of each codec and rate point that has all of the images.
 
-    The first is ordered by falling rate. Its columns: codec, rate_point, images, bpp (mean over
+    The summary is ordered by falling rate. Its columns: codec, rate_point, images, bpp (mean over
     the images), the qualities by their column (`benchmark.metrics.qualities`; NaN where one was
     not measured on all images), encode_s, decode_s, analysis_s (means), ap (a key of `AP_NAMES`),
-    ap_CLASS and ap50_CLASS (percent). The second's: codec, rate_point, image, wap (of the image
-    by itself, in percent).
+    ap_CLASS and ap50_CLASS (percent). The single images': codec, rate_point, image, wap (of the
+    image by itself, in percent).
 
     Args:
         run: the run.
         pictures: the images, as the data set has them.
         truth: their ground truth; None without an analysis network.
         runner: where the detections are evaluated.
+        counts: resamples of the images by rising id (`benchmark.metrics.bootstrap.draw`).
         codecs: those that are evaluated; None for all.
     """
     groups: dict[tuple[str, str], list[Record]] = {}
@@ -65,24 +85,29 @@ def rate_point_table(
     whole = {key: records for key, records in groups.items() if len(records) == len(names)}
     rows = [_row(*key, records) for key, records in whole.items()]
     table = pd.DataFrame(rows, columns=[*_FIRST, *_further()])
+    lines: list[tuple[str, str, str, float]] = []
+    resampled: dict[tuple[str, str], Resampled] = {}
     if truth is not None and rows:
         ids = {picture.name: picture.id for picture in pictures}
-        found = all_results(runner, _evaluate, list(whole), "average precision",
-                            (truth, run.folder, ids, whole))  # fmt: skip
-        overall = pd.DataFrame([its for its, _ in found], index=table.index)
+        found = all_results(runner, _judge, list(whole), "average precision",
+                            (truth, run.folder, ids, whole, counts))  # fmt: skip
+        overall = pd.DataFrame([its.qualities for its in found], index=table.index)
         for name, values in overall.items():
             table[name] = values
         image_names = {picture.id: picture.name for picture in pictures}
         lines = [
             (*key, image_names[id_], wap)
-            for key, (_, images) in zip(whole, found, strict=True)
-            for id_, wap in images.items()
+            for key, judged in zip(whole, found, strict=True)
+            for id_, wap in judged.images.items()
         ]
-    else:
-        lines = []
+        if counts is not None and table["wap"].notna().all():
+            resampled = {
+                key: Resampled(*key, _mean_rates(whole[key], ids, counts), *judged.resamples)
+                for key, judged in zip(whole, found, strict=True)
+            }
     table["ap"] = truth.ap if truth else None
     table = table.sort_values(["codec", "bpp"], ascending=[True, False], ignore_index=True)
-    return table, pd.DataFrame(lines, columns=IMAGES)
+    return RatePoints(table, pd.DataFrame(lines, columns=IMAGES), resampled)
 
 
 def incomplete_points(
@@ -218,12 +243,21 @@ def _nan_if_none(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def _evaluate(
+def _mean_rates(
+    records: Sequence[Record], ids: Mapping[str, int], counts: Counts
+) -> NDArray[np.float64]:
+    """The mean bits per pixel in each resample."""
+    by_id = sorted(records, key=lambda record: ids[record.image])
+    return np.array([record.bpp for record in by_id]) @ counts / counts.sum(axis=0)
+
+
+def _judge(
     truth: RunTruth,
     folder: RunFolder,
     ids: Mapping[str, int],
     records: Mapping[tuple[str, str], Sequence[Record]],
+    counts: Counts | None,
     key: tuple[str, str],
-) -> tuple[dict[str, float], Mapping[int, float]]:
+) -> Judged:
     own = _ids(records[key], ids)
-    return truth.qualities(detections_by_id(folder, key, own, records[key]))
+    return truth.judge(detections_by_id(folder, key, own, records[key]), counts)

@@ -14,7 +14,7 @@ from benchmark.evaluation.complexity import with_complexity
 from benchmark.evaluation.curves import MEASURED, PUBLISHED, curves, is_hull
 from benchmark.evaluation.deltas import delta_rates
 from benchmark.evaluation.detected_truth import REMARK, DetectedTruth
-from benchmark.evaluation.intervals import bootstrapped, with_intervals
+from benchmark.evaluation.intervals import with_intervals
 from benchmark.evaluation.needed_rates import needed_rates
 from benchmark.evaluation.opened_run import OpenedRun
 from benchmark.evaluation.published_run import published_anchor, published_folder
@@ -27,6 +27,7 @@ from benchmark.evaluation.rate_points import (
 )
 from benchmark.evaluation.scales import scales_note, with_scales
 from benchmark.evaluation.signature import signature
+from benchmark.metrics.bootstrap import RESAMPLES, Counts, draw
 from benchmark.metrics.ground_truth import DETECTED, RunTruth
 from benchmark.metrics.resampled_curves import ResampledCurves
 from benchmark.run.record import UNCOMPRESSED
@@ -95,18 +96,22 @@ def evaluate(
     clusters = clusters_of([picture.name for picture in pictures], resample)
     truth = RunTruth(dataset, pictures, ap) if ap else None
     runs = {MEASURED: run}
-    summary, images = rate_point_table(run, pictures, truth, runner)
-    summary = summary.assign(source=MEASURED)
+    counts = None if preliminary or len(pictures) < 2 else _resamples(pictures, clusters)
+    points = rate_point_table(run, pictures, truth, runner, counts)
+    summary = points.summary.assign(source=MEASURED)
+    by_source = {MEASURED: points.resampled}
     lacks_anchor = not summary.empty and anchor not in set(summary["codec"])
     if lacks_anchor and (lent := published_anchor(anchor, run)):
-        rows, _ = rate_point_table(lent, pictures, truth, runner, {anchor})
-        if not rows.empty:
+        more = rate_point_table(lent, pictures, truth, runner, counts, {anchor})
+        if not more.summary.empty:
             runs[PUBLISHED] = lent
-            summary = pd.concat([summary, rows.assign(source=PUBLISHED)], ignore_index=True)
+            by_source[PUBLISHED] = more.resampled
+            summary = pd.concat([summary, more.summary.assign(source=PUBLISHED)], ignore_index=True)
     summary = with_scales(summary)
+    keys = zip(summary["source"], summary["codec"], summary["rate_point"], strict=True)
     resampled = (
-        [] if preliminary
-        else bootstrapped(summary, runs, pictures, truth, runner, clusters)
+        [by_source[source][codec, rate_point] for source, codec, rate_point in keys]
+        if all(by_source.values()) else []
     )  # fmt: skip
     summary = with_intervals(summary, resampled)
     hulls = {codec for codec, rows in curves(summary).items() if is_hull(rows)}
@@ -121,8 +126,14 @@ def evaluate(
         summary, delta_rates(summary, list(curves(summary)), resampled_curves),
         _commands(summary, runs), notes, incomplete_points(run.manifest, run.records, names),
         needed_rates(summary, resampled_curves, original),
-        signature(run, pictures, ap, resample), images, preliminary,
+        signature(run, pictures, ap, resample), points.images, preliminary,
     )  # fmt: skip
+
+
+def _resamples(pictures: Sequence[Picture], clusters: Mapping[str, str]) -> Counts:
+    """The same resamples of the images for all rate points."""
+    by_id = sorted(pictures, key=lambda picture: picture.id)
+    return draw([clusters[picture.name] for picture in by_id], RESAMPLES, seed=0)
 
 
 def stored_tables(run: OpenedRun) -> Tables:

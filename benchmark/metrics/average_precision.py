@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
+import joblib
 import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
+from pycocotools.cocoeval import COCOeval
 
 from benchmark.analysis.analysis_network import AnalysisNetwork, Detection
 from benchmark.datasets.dataset import Category, Dataset, Picture, read_image
+from benchmark.metrics.bootstrap import (
+    Counts,
+    average_precisions,
+    coco_average_precision,
+    matches_of,
+)
 from benchmark.metrics.coco_evaluation import SIZES, accumulate, coco, load_results, match
 from benchmark.metrics.single_images import wap_of_images
+
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,8 @@ class AveragePrecision:
         recall: mean over IoU 0.50:0.05:0.95 and the classes, weighted as in wAP, of the share of
             instances that are found: COCO's AR for at most 100 detections.
         images: wAP of each image with instances by itself, by its id; weighted by its own.
+        resamples: wap and ap50 in each resample (`benchmark.metrics.bootstrap`), of shape
+            2 x resamples.
     """
 
     wap: float
@@ -42,6 +54,7 @@ class AveragePrecision:
     large: float = math.nan
     recall: float = math.nan
     images: Mapping[int, float] = field(default_factory=dict)
+    resamples: NDArray[np.float64] = field(default_factory=lambda: np.empty((2, 0)))
 
 
 class GroundTruth:
@@ -50,9 +63,8 @@ class GroundTruth:
     def __init__(self, dataset: Dataset, pictures: Sequence[Picture]) -> None:
         self.categories = dataset.categories
         self.picture_ids = [picture.id for picture in pictures]
-        annotations = [
-            annotation for picture in pictures for annotation in _annotations(dataset, picture)
-        ]
+        of_images = each_image(_annotations, dataset, pictures)
+        annotations = [annotation for its in of_images for annotation in its]
         self._coco = coco(
             {
                 # pycocotools asks for a size, but masks that are encoded already have their own
@@ -84,7 +96,10 @@ class GroundTruth:
         return self._coco.dataset
 
     def average_precision(
-        self, detections: Mapping[int, Sequence[Detection]], kind: str = "segm"
+        self,
+        detections: Mapping[int, Sequence[Detection]],
+        kind: str = "segm",
+        counts: Counts | None = None,
     ) -> AveragePrecision:
         """Return AP over IoU 0.50:0.05:0.95, at most 100 detections per image and class.
 
@@ -92,6 +107,7 @@ class GroundTruth:
             detections: what was found in each image, by the image's id.
             kind: ``segm`` compares masks, ``bbox`` boxes; the box of an instance is that of its
                 mask.
+            counts: resamples of the images by rising id, of masks only.
         """
         results = [
             detection.to_coco(picture_id)
@@ -117,7 +133,14 @@ class GroundTruth:
             large=by_size["large"],
             recall=_weighted(recall[..., 0].mean(axis=0), self._of_size["all"]),
             images=wap_of_images(evaluation),
+            resamples=self._resampled(evaluation, counts),
         )
+
+    def _resampled(self, evaluation: COCOeval, counts: Counts | None) -> NDArray[np.float64]:
+        if counts is None:
+            return np.empty((2, 0))
+        matches = matches_of(evaluation)
+        return np.array(average_precisions(matches, counts, coco_average_precision))
 
     def _overall(self, precision: NDArray[np.float64]) -> AveragePrecision:
         by_category = {
@@ -125,6 +148,15 @@ class GroundTruth:
             for index, category in enumerate(self.categories)
         }
         return average(self.categories, self.instances, by_category)
+
+
+def each_image(
+    read: Callable[[Dataset, Picture], Read], dataset: Dataset, pictures: Sequence[Picture]
+) -> list[Read]:
+    """Return what a function reads of each image's annotations; decoding them uses all cores."""
+    return joblib.Parallel(n_jobs=-1, prefer="threads")(
+        joblib.delayed(read)(dataset, picture) for picture in pictures
+    )
 
 
 def average(

@@ -8,23 +8,18 @@ count for each image, and its average precision is that of weighted detections.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pycocotools import mask as coco_mask
 from pycocotools.cocoeval import COCOeval, Params
-
-from benchmark.metrics import coco_evaluation
-from benchmark.metrics.coco_evaluation import coco
 
 RESAMPLES = 1000
 _INTERVAL = (2.5, 97.5)
 _AT_ONCE = 50
-"""Resamples computed in one piece; more do not fit the processor's cache."""
 
 _PARAMETERS = Params("segm")
 _RECALLS = _PARAMETERS.recThrs
@@ -35,30 +30,13 @@ Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class PointDetections:
-    """What was found at a rate point of a codec, and its rates.
-
-    Attributes:
-        codec, rate_point: its names.
-        detections: of all images, in COCO's result format with encoded masks.
-        bpp: bits per pixel of each image, by the image's id.
-    """
-
-    codec: str
-    rate_point: str
-    detections: Sequence[Mapping[str, Any]]
-    bpp: Mapping[int, float]
-
-
-@dataclass(frozen=True)
 class Resampled:
     """A rate point in all resamples; the arrays' first value is that of the images themselves.
 
     Attributes:
         codec, rate_point: its names.
         bpp: mean over the images, of shape 1 + resamples.
-        wap, ap50: average precisions as COCO computes them, in percent; NaN in a resample
-            without instances.
+        wap, ap50: average precisions in percent; NaN in a resample without instances.
     """
 
     codec: str
@@ -90,6 +68,11 @@ class Matches:
     instances: NDArray[np.int64]
 
 
+OfClass = Callable[[Matches, Counts], NDArray[np.float64]]
+"""Returns the average precision of one class, 0 to 1, of shape IoU thresholds x resamples; 0
+without instances."""
+
+
 def draw(clusters: Sequence[Hashable], resamples: int, seed: int) -> Counts:
     """Draw whole clusters of images with replacement, as many clusters as there are.
 
@@ -112,40 +95,10 @@ def draw(clusters: Sequence[Hashable], resamples: int, seed: int) -> Counts:
     return np.vstack([np.ones((1, len(own)), np.int64), drawn[:, own]]).T
 
 
-def resample(truth: Mapping[str, Any], rate_point: PointDetections, counts: Counts) -> Resampled:
-    """A rate point in the resamples that ``counts`` describes, images by rising id.
-
-    Raises:
-        KeyError: if the rate point lacks the rate of an image.
-    """
-    images = sorted(image["id"] for image in truth["images"])
-    bpp = np.array([rate_point.bpp[image] for image in images])
-    wap, ap50 = average_precisions(match(truth, rate_point.detections), counts)
-    rates = bpp @ counts / counts.sum(axis=0)
-    return Resampled(rate_point.codec, rate_point.rate_point, rates, wap, ap50)
-
-
-def match(truth: Mapping[str, Any], detections: Sequence[Mapping[str, Any]]) -> list[Matches]:
-    """Matches detections with the instances in their images, once for all resamples.
-
-    Detections in other images are left out, as are those beyond the 100 best of a class in an
-    image.
-
-    Returns:
-        The matches of each class, by rising id of the class.
-    """
-    known = {image["id"] for image in truth["images"]}
-    found = [entry for entry in detections if entry["image_id"] in known]
-    found = [
-        {**entry, "id": number, "area": int(coco_mask.area(entry["segmentation"])), "iscrowd": 0}
-        for number, entry in enumerate(found, 1)
-    ]
-    # pycocotools writes into the annotations
-    annotations = [dict(annotation) for annotation in truth["annotations"]]
-    evaluation = coco_evaluation.match(
-        coco({**truth, "annotations": annotations}), coco({**truth, "annotations": found}), "segm"
-    )
-    return matches_of(evaluation)
+def in_pieces(counts: Counts) -> Iterator[Counts]:
+    """The resamples, as many at once as the processor's cache holds."""
+    for start in range(0, counts.shape[1], _AT_ONCE):
+        yield counts[:, start : start + _AT_ONCE]
 
 
 def matches_of(evaluation: COCOeval) -> list[Matches]:
@@ -162,16 +115,20 @@ def matches_of(evaluation: COCOeval) -> list[Matches]:
 
 
 def average_precisions(
-    classes: Sequence[Matches], counts: Counts
+    classes: Sequence[Matches], counts: Counts, of_class: OfClass
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """wAP and AP50 in percent of each resample, NaN where it has no instances.
 
-    They equal what pycocotools finds on a data set that holds each image as often as the
-    resample does, the copies of an image one after the other. wAP's weights are the numbers of
-    instances in the resample.
+    They are those of a data set that holds each image as often as the resample does. wAP's weights
+    are the numbers of instances in the resample.
+
+    Args:
+        classes: the matches of each class.
+        counts: the resamples.
+        of_class: how the average precision of one class is computed.
     """
     instances = np.array([matches.instances @ counts for matches in classes])
-    found = np.array([_average_precision(matches, counts) for matches in classes])
+    found = np.array([of_class(matches, counts) for matches in classes])
     with np.errstate(invalid="ignore"):
         wap = (instances * found.mean(axis=1)).sum(axis=0) / instances.sum(axis=0)
         ap50 = found[:, 0].sum(axis=0) / np.count_nonzero(instances, axis=0)
@@ -234,13 +191,16 @@ def _matches(images: Sequence[Mapping[str, Any] | None]) -> Matches:
     )
 
 
-def _average_precision(matches: Matches, counts: Counts) -> NDArray[np.float64]:
-    """Average precision of one class, 0 to 1, of shape IoU thresholds x resamples."""
+def coco_average_precision(matches: Matches, counts: Counts) -> NDArray[np.float64]:
+    """Average precision of one class, 0 to 1, of shape IoU thresholds x resamples.
+
+    It equals what pycocotools finds on a data set that holds each image as often as the resample
+    does, the copies of an image one after the other; 0 without instances.
+    """
     detection, copy = _copies(matches, counts.max(axis=1))
     tied = np.flatnonzero(copy)
     pieces = []
-    for start in range(0, counts.shape[1], _AT_ONCE):
-        piece = counts[:, start : start + _AT_ONCE]
+    for piece in in_pieces(counts):
         weights = piece[matches.image[detection]]
         weights[tied] = weights[tied] >= copy[tied, None]
         reached = _recalls_reached(matches.instances @ piece)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from benchmark.analysis.analysis_network import Detection
 from benchmark.datasets.dataset import Dataset, Picture
 from benchmark.errors import UsageError
 from benchmark.metrics.average_precision import AveragePrecision, GroundTruth
+from benchmark.metrics.bootstrap import Counts
 from benchmark.metrics.qualities import QUALITIES, Needs
 
 DETECTED = "detections"
@@ -29,6 +34,22 @@ def check_ap(ap: str, dataset: Dataset) -> None:
         from benchmark.metrics.cityscapes_ap import check_instance_ids
 
         check_instance_ids(dataset)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the detections of a rate point are worth.
+
+    Attributes:
+        qualities: all qualities of detections by column, and ``ap_CLASS`` and ``ap50_CLASS`` of
+            each class, in percent.
+        images: wAP of each image by itself in percent, by its id; none of Cityscapes' AP.
+        resamples: wAP and AP50 in percent in each resample, of shape 2 x resamples.
+    """
+
+    qualities: Mapping[str, float]
+    images: Mapping[int, float]
+    resamples: NDArray[np.float64]
 
 
 class RunTruth:
@@ -60,18 +81,18 @@ class RunTruth:
 
             self._masks = CityscapesGroundTruth(dataset, pictures)
 
-    def qualities(
-        self, detections: Mapping[int, Sequence[Detection]]
-    ) -> tuple[dict[str, float], Mapping[int, float]]:
-        """Return all qualities of detections by column, and the wAP of single images.
-
-        Besides those of `QUALITIES` there are ``ap_CLASS`` and ``ap50_CLASS`` of each class. The
-        images' are in percent, by their ids; Cityscapes' AP has neither these nor sizes.
+    def judge(
+        self, detections: Mapping[int, Sequence[Detection]], counts: Counts | None = None
+    ) -> Judged:
+        """Compare detections with the instances; Cityscapes' AP has no sizes.
 
         Args:
             detections: what was found in each image, by the image's id in the data set.
+            counts: resamples of the images by rising id (`benchmark.metrics.bootstrap.draw`).
         """
-        masks = self._masks.average_precision(detections) if _have_masks(detections) else _NONE
+        masks = _NONE
+        if _have_masks(detections):
+            masks = self._masks.average_precision(detections, counts=counts)
         found = {Needs.MASKS: masks, Needs.BOXES: self.coco.average_precision(detections, "bbox")}
         overall = {
             name: float(getattr(found[quality.needs], quality.function))
@@ -83,7 +104,7 @@ class RunTruth:
             for column, values in (("ap", masks.classes), ("ap50", masks.classes_50))
             for name in self.class_names
         }
-        return overall | classes, masks.images
+        return Judged(overall | classes, masks.images, masks.resamples)
 
 
 _NONE = AveragePrecision(math.nan, math.nan, {}, {})

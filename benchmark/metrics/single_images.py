@@ -8,7 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools.cocoeval import COCOeval
 
-from benchmark.metrics.bootstrap import Matches, average_precisions, matches_of
+from benchmark.metrics.bootstrap import (
+    Matches,
+    average_precisions,
+    coco_average_precision,
+    matches_of,
+)
 
 _AT_ONCE = 25
 """Images evaluated in one piece: each looks at the detections of all images in it."""
@@ -28,7 +33,8 @@ def wap_of_images(evaluation: COCOeval) -> dict[int, float]:
     for start in range(0, len(ids), _AT_ONCE):
         part = ids[start : start + _AT_ONCE]
         own = [_of(matches, start, len(part)) for matches in classes]
-        wap, _ = average_precisions(own, np.eye(len(part), dtype=np.int64))
+        alone = np.eye(len(part), dtype=np.int64)
+        wap, _ = average_precisions(own, alone, coco_average_precision)
         found |= {int(id_): float(its) for id_, its in zip(part, wap, strict=True)}
     return {id_: its for id_, its in found.items() if not np.isnan(its)}
 

@@ -7,6 +7,7 @@ import numpy as np
 import PIL.ExifTags
 import PIL.Image
 import pytest
+from PIL.PngImagePlugin import PngImageFile
 
 from benchmark.datasets import open_dataset
 from benchmark.datasets.cityscapes import Cityscapes
@@ -204,6 +205,24 @@ def test_images_are_read_as_they_are_shown(tmp_path, kind, mode):
         stored.save(path, exif=exif)
         assert shown_size(path) == expected.shape[:2]
         assert np.array_equal(read_image(path), expected), orientation
+
+
+def test_the_orientation_of_a_png_may_stand_behind_its_pixels(tmp_path, monkeypatch):
+    exif = PIL.Image.Exif()
+    exif[PIL.ExifTags.Base.Orientation] = 6
+    image = PIL.Image.fromarray(np.zeros((8, 12, 3), np.uint8))
+    image.save(tmp_path / "before.png", exif=exif)
+    content = (tmp_path / "before.png").read_bytes()
+    start = content.index(b"eXIf") - 4
+    end = start + 12 + int.from_bytes(content[start : start + 4], "big")
+    last = content.index(b"IEND") - 4
+    moved = content[:start] + content[end:last] + content[start:end] + content[last:]
+    (tmp_path / "behind.png").write_bytes(moved)
+    image.save(tmp_path / "plain.png")
+    sizes = [shown_size(tmp_path / f"{name}.png") for name in ("before", "behind", "plain")]
+    assert sizes == [(12, 8), (12, 8), (8, 12)]
+    monkeypatch.setattr(PngImageFile, "load", lambda file: pytest.fail("it is decoded"))
+    assert shown_size(tmp_path / "plain.png") == (8, 12)
 
 
 def test_sixteen_bits_are_read_by_their_upper_eight(tmp_path):

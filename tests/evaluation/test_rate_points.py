@@ -22,8 +22,8 @@ def point(rate_point, psnrs, **qualities):
 
 def table_of(records):
     run = SimpleNamespace(records=records, folder=None)
-    table, images = rate_point_table(run, PICTURES, None, None)
-    assert images.empty
+    table, images, resampled = rate_point_table(run, PICTURES, None, None)
+    assert images.empty and not resampled
     return table.set_index("rate_point")
 
 

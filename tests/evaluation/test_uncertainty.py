@@ -8,11 +8,11 @@ import pytest
 
 from benchmark.datasets import open_dataset
 from benchmark.evaluation.deltas import delta_rates, is_within_uncertainty
-from benchmark.evaluation.intervals import bootstrapped, with_intervals
+from benchmark.evaluation.intervals import with_intervals
 from benchmark.evaluation.opened_run import OpenedRun
 from benchmark.evaluation.published_run import published_folder
 from benchmark.evaluation.rate_points import rate_point_table
-from benchmark.metrics.bootstrap import Resampled
+from benchmark.metrics.bootstrap import Resampled, draw
 from benchmark.metrics.ground_truth import RunTruth
 from benchmark.metrics.resampled_curves import ResampledCurves
 from benchmark.report.text import delta_rates_text
@@ -21,39 +21,59 @@ from benchmark.runner import open_runner
 CODECS = ("jpeg", "webp")
 
 
-@pytest.fixture(scope="module")
-def run():
-    """Two codecs of the published run on its first 8 images, and all that belongs to them."""
+COUNTS = draw(range(8), 1000, seed=0)
+
+
+def points_of(ap, counts):
+    """Two codecs of the published run on its first 8 images."""
     dataset = open_dataset("miniscapes")
     opened = OpenedRun(published_folder(), dataset)
-    pictures, runner = dataset.pictures[:8], open_runner("local", 1)
-    truth = RunTruth(dataset, pictures, "coco")
-    summary, _ = rate_point_table(opened, pictures, truth, runner, CODECS)
-    return summary.assign(source="measured"), opened, pictures, truth, runner
+    pictures = dataset.pictures[:8]
+    truth = RunTruth(dataset, pictures, ap) if ap else None
+    return rate_point_table(opened, pictures, truth, open_runner("local", 1), counts, CODECS)
+
+
+@pytest.fixture(scope="module", params=["coco", "cityscapes"])
+def points(request):
+    return points_of(request.param, COUNTS)
 
 
 @pytest.fixture(scope="module")
-def resampled(run):
-    summary, opened, *where = run
-    return bootstrapped(summary, {"measured": opened}, *where, each(where[0]))
+def summary(points):
+    return points.summary.assign(source="measured")
 
 
-def each(pictures):
-    return {picture.name: picture.name for picture in pictures}
+@pytest.fixture(scope="module")
+def resampled(points):
+    keys = zip(points.summary["codec"], points.summary["rate_point"], strict=True)
+    return [points.resampled[key] for key in keys]
 
 
-def test_the_images_themselves_have_the_wap_of_the_summary(run, resampled):
-    summary = run[0]
+def test_the_images_themselves_have_the_wap_of_the_summary(summary, resampled):
     assert [(its.codec, its.rate_point) for its in resampled] == list(
         zip(summary["codec"], summary["rate_point"], strict=True)
     )
     assert [its.wap[0] for its in resampled] == pytest.approx(summary["wap"].tolist())
     assert [its.bpp[0] for its in resampled] == pytest.approx(summary["bpp"].tolist())
+    assert [its.ap50[0] for its in resampled] == pytest.approx(summary["ap50"].tolist())
     assert {len(its.wap) for its in resampled} == {1001}
 
 
-def test_intervals_of_wap_and_of_its_delta_are_given(run, resampled):
-    summary = with_intervals(run[0], resampled)
+def test_the_rate_of_a_resample_is_the_mean_over_its_images(points):
+    dataset = open_dataset("miniscapes")
+    names = [picture.name for picture in dataset.pictures[:8]]
+    for (codec, rate_point), its in points.resampled.items():
+        rates = {
+            record.image: record.bpp
+            for record in OpenedRun(published_folder(), dataset).records
+            if record.key[:2] == (codec, rate_point)
+        }
+        drawn = [rates[name] for name in np.repeat(names, COUNTS[:, 3])]
+        assert its.bpp[3] == pytest.approx(np.mean(drawn))
+
+
+def test_intervals_of_wap_and_of_its_delta_are_given(summary, resampled):
+    summary = with_intervals(summary, resampled)
     assert (summary["wap_low"] < summary["wap"]).all()
     assert (summary["wap"] < summary["wap_high"]).all()
     deltas = delta_rates(summary, ["webp"], ResampledCurves(resampled)).set_index(
@@ -65,18 +85,14 @@ def test_intervals_of_wap_and_of_its_delta_are_given(run, resampled):
     assert (deltas["uncertainty"] > 0).all()
 
 
-def test_without_a_meaning_there_are_no_intervals(run):
-    summary, opened, pictures, truth, runner = run
-    runs = {"measured": opened}
-    assert bootstrapped(summary, runs, pictures, None, runner, each(pictures)) == []
-    assert bootstrapped(summary, runs, pictures[:1], truth, runner, each(pictures)) == []
-    other = RunTruth(opened.dataset, pictures[:2], "cityscapes")
-    assert bootstrapped(summary, runs, pictures, other, runner, each(pictures)) == []
+def test_without_a_meaning_there_are_no_intervals(summary):
+    assert not points_of(None, COUNTS).resampled
+    assert not points_of("coco", None).resampled
     assert with_intervals(summary, [])[["wap_low", "wap_high"]].isna().all(axis=None)
 
 
-def test_intervals_that_are_known_stay_where_they_cannot_be_computed_again(run, resampled):
-    summary = with_intervals(run[0], resampled)
+def test_intervals_that_are_known_stay_where_they_cannot_be_computed_again(summary, resampled):
+    summary = with_intervals(summary, resampled)
     pd.testing.assert_frame_equal(with_intervals(summary, []), summary)
 
 

@@ -5,7 +5,6 @@ import copy
 import io
 import itertools
 import math
-import time
 
 import numpy as np
 import pytest
@@ -13,16 +12,17 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from benchmark.metrics import coco_evaluation
 from benchmark.metrics.bjontegaard_delta import Point, delta_rate
 from benchmark.metrics.bootstrap import (
-    PointDetections,
     Resampled,
     average_precisions,
+    coco_average_precision,
     draw,
     intervals,
-    match,
-    resample,
+    matches_of,
 )
+from benchmark.metrics.coco_evaluation import coco, load_results
 from benchmark.metrics.resampled_curves import ResampledCurves
 
 CLASSES = (24, 26, 33)
@@ -97,6 +97,13 @@ def copied(entries, copies):
     ]
 
 
+def match(truth, detections):
+    instances = coco(copy.deepcopy(truth))
+    nothing = coco({**truth, "annotations": []})
+    found = load_results(instances, copy.deepcopy(detections)) if detections else nothing
+    return matches_of(coco_evaluation.match(instances, found, "segm"))
+
+
 def directly(truth, detections, counts, classes=CLASSES):
     """wAP and AP50 of one resample: pycocotools on a data set that holds the copies."""
     ids = sorted(image["id"] for image in truth["images"])
@@ -133,7 +140,7 @@ def test_a_resample_equals_pycocotools_on_copied_images(decimals):
     truth = drawn_truth()
     detections = drawn_detections(truth, decimals=decimals)
     counts = draw(range(12), 500, seed=4)
-    wap, ap50 = average_precisions(match(truth, detections), counts)
+    wap, ap50 = average_precisions(match(truth, detections), counts, coco_average_precision)
     without_a_class = np.flatnonzero(counts[:2].sum(axis=0) == 0)
     many_copies = int(counts.max(axis=0).argmax())
     for column in (0, 1, int(without_a_class[0]), many_copies, 500):
@@ -147,38 +154,20 @@ def test_only_the_100_best_detections_of_a_class_in_an_image_count():
     detections = drawn_detections(truth)
     detections += [{**d, "score": d["score"] / 2} for d in detections for _ in range(20)]
     counts = draw(range(3), 2, seed=1)
-    wap, _ = average_precisions(match(truth, detections), counts)
+    wap, _ = average_precisions(match(truth, detections), counts, coco_average_precision)
     assert wap[1] == pytest.approx(directly(truth, detections, counts[:, 1])[0], abs=1e-9)
-
-
-def test_detections_in_other_images_do_not_count():
-    truth = drawn_truth()
-    detections = drawn_detections(truth)
-    counts = draw(range(12), 3, seed=0)
-    others = [{**detection, "image_id": 1} for detection in detections]
-    found, expected = (match(truth, these) for these in (detections + others, detections))
-    assert average_precisions(found, counts)[0] == pytest.approx(
-        average_precisions(expected, counts)[0], abs=0
-    )
 
 
 def test_nothing_found_is_0_percent_and_no_instances_are_no_number():
     truth = drawn_truth()
     counts = draw(range(12), 3, seed=0)
-    wap, ap50 = average_precisions(match(truth, []), counts)
+    wap, ap50 = average_precisions(match(truth, []), counts, coco_average_precision)
     assert not wap.any()
     assert not ap50.any()
     empty = {**truth, "annotations": []}
-    wap, ap50 = average_precisions(match(empty, drawn_detections(truth)), counts)
+    found = match(empty, drawn_detections(truth))
+    wap, ap50 = average_precisions(found, counts, coco_average_precision)
     assert np.isnan([wap, ap50]).all()
-
-
-def test_the_ground_truth_and_the_detections_are_left_as_they_are():
-    truth = drawn_truth(images=3)
-    detections = drawn_detections(truth)
-    before = copy.deepcopy((truth, detections))
-    match(truth, detections)
-    assert (truth, detections) == before
 
 
 def test_images_are_drawn_with_replacement_and_the_same_again_for_a_seed():
@@ -198,23 +187,17 @@ def curves(truth):
         for number in range(1, 4):
             kept = [detection for detection in found if detection["score"] <= number / 3]
             bpp = {image: factor * 2**number * (1 + image / 50) for image in images}
-            yield PointDetections(codec, f"rate{number}", kept, bpp)
-
-
-def test_the_rate_of_a_resample_is_the_mean_over_its_images():
-    truth = drawn_truth()
-    point = next(iter(curves(truth)))
-    counts = draw(range(12), 5, seed=2)
-    found = resample(truth, point, counts)
-    drawn = np.repeat(sorted(point.bpp), counts[:, 3])
-    assert found.bpp[3] == pytest.approx(np.mean([point.bpp[image] for image in drawn]))
-    assert found.bpp[0] == pytest.approx(np.mean(list(point.bpp.values())))
+            yield codec, f"rate{number}", kept, bpp
 
 
 def test_codecs_are_paired():
     truth = drawn_truth()
     counts = draw(range(12), 50, seed=1)
-    points = [resample(truth, point, counts) for point in curves(truth)]
+    points = []
+    for codec, rate_point, detections, bpp in curves(truth):
+        rates = np.array([bpp[image] for image in sorted(bpp)]) @ counts
+        found = average_precisions(match(truth, detections), counts, coco_average_precision)
+        points.append(Resampled(codec, rate_point, rates / 12, *found))
     table = ResampledCurves(points).delta_intervals().set_index(["codec", "anchor"])
     for codec, anchor, delta in (("second", "first", -50), ("first", "second", 100)):
         row = table.loc[(codec, anchor)]
@@ -264,39 +247,3 @@ def test_resamples_without_a_delta_rate_are_counted():
     expected = delta_rate(curve_b, curve_a).percent
     assert [row["bd_rate"], row["bd_rate_low"]] == pytest.approx([expected] * 2)
     assert not math.isnan(row["bd_rate_high"])
-
-
-@pytest.mark.long
-def test_a_whole_validation_split_takes_less_than_two_minutes_on_one_core():
-    """500 images of 2048 x 1024 with about 20 instances and 25 detections, 8 codecs x 5 points."""
-    size = (1024, 2048)
-    labels = (24, 25, 26, 27, 28, 31, 32, 33)
-    truth = drawn_truth(500, size=size, classes=labels, instances=20)
-    detections = drawn_detections(truth, decimals=6, size=size)
-    random = np.random.default_rng(2)
-    kept = random.random((8, len(detections)))
-
-    def points():
-        """The more bits, the more of the detections are found."""
-        for codec in range(8):
-            for rate in range(5):
-                found = [
-                    d for d, k in zip(detections, kept[codec], strict=True) if k < (rate + 5) / 9
-                ]
-                bpp = {image["id"]: 2**rate + image["id"] / 9999 for image in truth["images"]}
-                yield PointDetections(f"codec{codec}", f"rate{rate}", found, bpp)
-
-    counts = draw(range(500), 1000, seed=0)
-    started = time.process_time()
-    resampled = [resample(truth, point, counts) for point in points()]
-    drawn = time.process_time()
-    table = ResampledCurves(resampled).delta_intervals()
-    done = time.process_time()
-    print(f"{drawn - started:.1f} s for the rate points, {done - drawn:.1f} s for the deltas")
-    assert len(table) == 8 * 7
-    assert not table["undefined"].any()
-    assert done - started < 120
-    point, found = next(points()), resampled[0]
-    for column in (1, 500, 1000):
-        wap, ap50 = directly(truth, point.detections, counts[:, column], labels)
-        assert (found.wap[column], found.ap50[column]) == pytest.approx((wap, ap50), abs=1e-9)

@@ -19,6 +19,7 @@ from benchmark.datasets.dataset import read_image
 from benchmark.datasets.images import ImageFolder
 from benchmark.datasets.miniscapes.scene import draw_scene
 from benchmark.errors import UsageError
+from benchmark.metrics.bootstrap import draw
 from benchmark.metrics.cityscapes_ap import CityscapesGroundTruth
 
 SCENES = 5
@@ -162,6 +163,43 @@ def test_ap_equals_that_of_the_scripts_own_command(dataset, tmp_path):
     assert 10 < ours.wap < 80
     assert ours.wap == pytest.approx(weighted / instances, abs=1e-6)
     assert ours.ap50 == pytest.approx(100 * expected["allAp50%"], abs=1e-6)
+
+
+def test_a_resample_has_the_ap_of_copied_images(dataset, tmp_path):
+    found = {
+        picture.id: [detection(*its) for its in imperfect(dataset, picture)]
+        for picture in dataset.pictures
+    }
+    counts = draw(range(SCENES), 40, seed=1)
+    truth = CityscapesGroundTruth(dataset, dataset.pictures[::-1])
+    wap, ap50 = truth.average_precision(found, counts).resamples
+    assert wap.shape == ap50.shape == (41,)
+    assert wap[0] == pytest.approx(truth.average_precision(found).wap)
+    for column in (0, 1, 2, int(counts.max(axis=0).argmax())):
+        copies, detections = copied(dataset, found, counts[:, column], tmp_path / str(column))
+        expected = CityscapesGroundTruth(copies, copies.pictures).average_precision(detections)
+        assert (wap[column], ap50[column]) == pytest.approx((expected.wap, expected.ap50))
+    assert len(set(wap.round(6))) > 20
+
+
+def copied(dataset, found, counts, root):
+    """A data set that holds each image some times, and the detections in its images."""
+    sources = np.repeat(dataset.pictures, counts)
+    for number, picture in enumerate(sources):
+        for folder, kind in (("leftImg8bit", "leftImg8bit"), ("gtFine", "gtFine_instanceIds")):
+            (source,) = picture.path.parents[3].glob(f"{folder}/val/*/{picture.name}_{kind}.png")
+            file = root / f"{folder}/val/drawn/copy_{number:06d}_000019_{kind}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.symlink_to(source)
+    return Cityscapes(root), {number: found[its.id] for number, its in enumerate(sources)}
+
+
+def test_a_class_of_which_only_a_group_is_found_has_0_percent(dataset):
+    """The scripts' own command ends with an IndexError there."""
+    picture = dataset.pictures[0]
+    group = detection(ids_of(dataset, picture) == 26, 26, 0.9)
+    ours = CityscapesGroundTruth(dataset, dataset.pictures).average_precision({picture.id: [group]})
+    assert ours.classes["car"] == 0
 
 
 def test_perfect_detections_have_100_percent(dataset):

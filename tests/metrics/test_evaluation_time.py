@@ -12,6 +12,7 @@ from benchmark.analysis.analysis_network import Detection
 from benchmark.datasets.cityscapes import Cityscapes
 from benchmark.datasets.miniscapes.scene import draw_scene
 from benchmark.metrics.average_precision import GroundTruth
+from benchmark.metrics.bootstrap import draw
 from benchmark.metrics.cityscapes_ap import CityscapesGroundTruth
 
 IMAGES = 500
@@ -72,8 +73,10 @@ def test_a_whole_validation_split_takes_less_than_a_minute_on_one_core(kind, dat
     started = time.process_time()
     truth = kind(dataset, dataset.pictures)
     prepared = time.process_time()
-    wap = truth.average_precision(detections).wap
+    counts = draw(range(IMAGES), 1000, seed=0)
+    found = truth.average_precision(detections, counts=counts)
     done = time.process_time()
     print(f"{kind.__name__}: {prepared - started:.1f} s + {done - prepared:.1f} s")
-    assert 10 < wap < 100
+    assert 10 < found.wap < 100
+    assert found.resamples[0, 0] == pytest.approx(found.wap)
     assert done - started < 60

@@ -157,7 +157,7 @@ def damage_and_go_on(asked: Prepared, folder: Path, seed: int) -> str:
 def table(prepared: Prepared) -> pd.DataFrame:
     truth = RunTruth(prepared.dataset, prepared.pictures, "coco")
     opened = OpenedRun(prepared.folder, prepared.dataset)
-    found, _ = rate_point_table(opened, prepared.pictures, truth, prepared.runner)
+    found = rate_point_table(opened, prepared.pictures, truth, prepared.runner).summary
     return found.drop(columns=["encode_s", "decode_s", "analysis_s"])
 
 
