@@ -18,7 +18,7 @@ CarryOut = Callable[[argparse.Namespace], int]
 """Carries out a command and returns the exit code."""
 
 FIRST_LOOK_IMAGES = 6
-"""Of Miniscapes, with all codecs: five minutes on two cores."""
+"""Of Miniscapes, with all codecs: 243 s on two cores of an AMD EPYC."""
 
 _AP_KINDS = ("coco", "cityscapes")
 

@@ -76,7 +76,8 @@ class DaskRunner(Runner):
         self, function: Callable[..., Result], tasks: Sequence[Task], constants: Sequence[Any]
     ) -> Generator[Outcome[Task, Result], None, list[Failed[Task]]]:
         """Yield what came of the tasks; return those that Dask gave up, as their workers died."""
-        waiting = list(reversed(tasks))
+        ahead = iter(tasks)  # one by one: a task may hold an image that is read only now
+        again: list[Task] = []
         died: list[Failed[Task]] = []
         working: dict[Any, tuple[Future, Task]] = {}
         ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -84,12 +85,17 @@ class DaskRunner(Runner):
         looked = time.monotonic()
         while True:
             # twice as many as are worked on, so that no worker waits for this process
-            while waiting and len(working) < 2 * self.workers and self._client.status != "closed":
-                task = waiting.pop()
+            while len(working) < 2 * self.workers:
+                task = again.pop() if again else next(ahead, _NONE)
+                if task is _NONE:
+                    break
+                if self._client.status == "closed":
+                    again.append(task)
+                    break
                 future = self._client.submit(_attempt, function, task, handed, pure=False)
                 working[future.key] = future, task
                 future.add_done_callback(lambda future: ended.put(future.key))
-            if not (waiting or working):
+            if not (again or working):
                 return died
             lost = False
             some = [working.pop(key) for key in _next(ended) if key in working]
@@ -100,14 +106,14 @@ class DaskRunner(Runner):
                     died.append(Failed(task, f"its Dask workers died: {future.exception()}"))
                 else:
                     lost = True
-                    waiting.append(task)
+                    again.append(task)
             if lost or time.monotonic() - looked > _LOOK_AFTER_S:
                 client = self._client
                 self.workers = self._wait_for_workers()
                 if lost or self._client is not client:
                     handed = self._hand(constants)
                 if self._client is not client:  # which knew the others
-                    waiting += [task for _, task in working.values()]
+                    again += [task for _, task in working.values()]
                     working.clear()
                 looked = time.monotonic()
 
@@ -133,9 +139,14 @@ class DaskRunner(Runner):
 
     def _hand(self, constants: Sequence[Any]) -> list[Any]:
         """Put the constants on each worker. What dies meanwhile is waited for."""
+        deadline = time.monotonic() + _PATIENCE_S
         while constants:
-            with suppress(*_GONE, KeyError, ValueError):  # these: a worker died on the way
+            try:
                 return self._client.scatter(list(constants), broadcast=True)
+            except (*_GONE, KeyError, ValueError):  # the last two: a worker died on the way
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(0.5)
             self.workers = self._wait_for_workers()
         return []
 
@@ -163,6 +174,9 @@ class DaskRunner(Runner):
                     self._client = Client(self._where, timeout=_LOOK_AFTER_S)
             time.sleep(0.5)
         return workers
+
+
+_NONE: Any = object()
 
 
 def _next(ended: queue.SimpleQueue[Any]) -> list[Any]:

@@ -6,10 +6,10 @@ import hashlib
 import os
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ from benchmark.datasets.image_file import read_image
 from benchmark.errors import UsageError
 from benchmark.plugins import Kind
 from benchmark.system.files import LONGEST_NAME
+
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
@@ -193,6 +195,17 @@ class Fingerprint:
 
     pixels: str
     annotations: str
+
+
+def each_picture(
+    read: Callable[[Dataset, Picture], Read], dataset: Dataset, pictures: Sequence[Picture]
+) -> list[Read]:
+    """Return what a function reads of each image; decoding files uses all cores."""
+    import joblib
+
+    return joblib.Parallel(n_jobs=-1, prefer="threads")(
+        joblib.delayed(read)(dataset, picture) for picture in pictures
+    )
 
 
 def fingerprint(dataset: Dataset, picture: Picture) -> Fingerprint:

@@ -34,7 +34,7 @@ INCOMPLETE = ["codec", "rate_point", "images", "of"]
 IMAGES = ["codec", "rate_point", "image", "wap"]
 """The columns of the table of single images."""
 
-Ids = Mapping[int, int]
+_Ids = Mapping[int, int]
 """The number of an image in the data set by its number in the run folder."""
 
 
@@ -89,7 +89,7 @@ def rate_point_table(
     resampled: dict[tuple[str, str], Resampled] = {}
     if truth is not None and rows:
         ids = {picture.name: picture.id for picture in pictures}
-        found = all_results(runner, _judge, list(whole), "average precision",
+        found = _all_results(runner, _judge, list(whole), "average precision",
                             (truth, run.folder, ids, whole, counts))  # fmt: skip
         overall = pd.DataFrame([its.qualities for its in found], index=table.index)
         for name, values in overall.items():
@@ -156,7 +156,7 @@ def notes_on(records: Sequence[Record]) -> list[str]:
     return notes
 
 
-def all_results(
+def _all_results(
     runner: Runner,
     function: Callable[..., Result],
     keys: Sequence[tuple[str, ...]],
@@ -176,8 +176,8 @@ def all_results(
     return [found[key] for key in keys]
 
 
-def detections_by_id(
-    folder: RunFolder, key: tuple[str, str], ids: Ids, records: Sequence[Record] = ()
+def _detections_by_id(
+    folder: RunFolder, key: tuple[str, str], ids: _Ids, records: Sequence[Record] = ()
 ) -> dict[int, list[Detection]]:
     """Return the detections of a rate point by the images' ids in the data set.
 
@@ -260,4 +260,4 @@ def _judge(
     key: tuple[str, str],
 ) -> Judged:
     own = _ids(records[key], ids)
-    return truth.judge(detections_by_id(folder, key, own, records[key]), counts)
+    return truth.judge(_detections_by_id(folder, key, own, records[key]), counts)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any
 
-import joblib
 import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 from pycocotools.cocoeval import COCOeval
 
 from benchmark.analysis.analysis_network import AnalysisNetwork, Detection
-from benchmark.datasets.dataset import Category, Dataset, Picture, read_image
+from benchmark.datasets.dataset import Category, Dataset, Picture, each_picture, read_image
 from benchmark.metrics.bootstrap import (
     Counts,
     average_precisions,
@@ -23,8 +22,6 @@ from benchmark.metrics.bootstrap import (
 )
 from benchmark.metrics.coco_evaluation import SIZES, accumulate, coco, load_results, match
 from benchmark.metrics.single_images import wap_of_images
-
-Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,7 @@ class GroundTruth:
     def __init__(self, dataset: Dataset, pictures: Sequence[Picture]) -> None:
         self.categories = dataset.categories
         self.picture_ids = [picture.id for picture in pictures]
-        of_images = each_image(_annotations, dataset, pictures)
+        of_images = each_picture(_annotations, dataset, pictures)
         annotations = [annotation for its in of_images for annotation in its]
         self._coco = coco(
             {
@@ -148,15 +145,6 @@ class GroundTruth:
             for index, category in enumerate(self.categories)
         }
         return average(self.categories, self.instances, by_category)
-
-
-def each_image(
-    read: Callable[[Dataset, Picture], Read], dataset: Dataset, pictures: Sequence[Picture]
-) -> list[Read]:
-    """Return what a function reads of each image's annotations; decoding them uses all cores."""
-    return joblib.Parallel(n_jobs=-1, prefer="threads")(
-        joblib.delayed(read)(dataset, picture) for picture in pictures
-    )
 
 
 def average(

@@ -14,12 +14,11 @@ from pycocotools import mask as coco_mask
 
 from benchmark.analysis.analysis_network import Detection
 from benchmark.datasets.cityscapes import Cityscapes
-from benchmark.datasets.dataset import Dataset, Picture
+from benchmark.datasets.dataset import Dataset, Picture, each_picture
 from benchmark.errors import UsageError
 from benchmark.metrics.average_precision import (
     AveragePrecision,
     average,
-    each_image,
     encoded,
 )
 from benchmark.metrics.bootstrap import Counts, Matches, average_precisions, in_pieces
@@ -66,7 +65,7 @@ class CityscapesGroundTruth:
     def __init__(self, dataset: Dataset, pictures: Sequence[Picture]) -> None:
         self.categories = dataset.categories
         by_id = sorted(pictures, key=lambda picture: picture.id)
-        found = each_image(_annotation, dataset, by_id)
+        found = each_picture(_annotation, dataset, by_id)
         self._annotations = {its.id: own for its, own in zip(by_id, found, strict=True)}
         self.instances = {
             category.id: sum(

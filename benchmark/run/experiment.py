@@ -10,14 +10,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-import joblib
 import msgspec
 
 from benchmark.analysis import AnalysisNetwork, open_analysis
 from benchmark.analysis.labels import unknown_to
 from benchmark.codec import Codec, identity_of
 from benchmark.datasets import open_dataset
-from benchmark.datasets.dataset import Dataset, Picture, check_something_to_find, fingerprint
+from benchmark.datasets.dataset import (
+    Dataset,
+    Picture,
+    check_something_to_find,
+    each_picture,
+    fingerprint,
+)
 from benchmark.errors import CodecUnavailable, UsageError
 from benchmark.metrics.ground_truth import DETECTED, check_ap
 from benchmark.metrics.qualities import IMAGE_QUALITIES, why_unavailable
@@ -277,9 +282,7 @@ def _say_what_begins(prepared: Prepared, jobs: Sequence[Job]) -> None:
 
 
 def _fingerprints(dataset: Dataset, pictures: Sequence[Picture]) -> dict[str, ImageEntry]:
-    found = joblib.Parallel(n_jobs=-1, prefer="threads")(
-        joblib.delayed(fingerprint)(dataset, picture) for picture in pictures
-    )
+    found = each_picture(fingerprint, dataset, pictures)
     return {
         picture.name: ImageEntry(pixels=its.pixels, annotations=its.annotations)
         for picture, its in zip(pictures, found, strict=True)

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Sequence
 from threading import Timer
 
 import pytest
@@ -40,6 +41,30 @@ def test_tasks_are_carried_out_by_the_workers(cluster):
     pids = {pid for pid, _ in results.values()}
     assert len(pids) == 2
     assert os.getpid() not in pids
+
+
+class Read(Sequence):
+    """Tasks that note when they are made."""
+
+    def __init__(self):
+        self.made = 0
+
+    def __len__(self):
+        return 30
+
+    def __getitem__(self, index):
+        if index >= len(self):
+            raise IndexError
+        self.made += 1
+        return index
+
+
+def test_tasks_are_made_when_they_are_handed_out(cluster):
+    """They may hold whole images."""
+    runner, tasks = open_runner(f"dask:{cluster.scheduler_address}", None), Read()
+    made = [tasks.made for _ in runner.run(fail_on_three, tasks)]
+    assert made[0] <= 2 * runner.workers
+    assert len(made) == made[-1] == 30
 
 
 def test_results_that_are_there_are_fetched_together(cluster, monkeypatch):

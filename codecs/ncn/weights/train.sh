@@ -5,10 +5,10 @@
 #
 # The trainings lie below FOLDER; interrupted, the same command goes on. At its end it prints the
 # files to put here. One network learns pictures, then what the analysis network needs: at the
-# highest rate (top), and for a long time at a high one (high) and at a middle one (hub). From these
-# three, each lambda goes on from its neighbour above, once with LSMnet and once without, in equally
-# many steps: what differs between them is LSMnet. Masks are trained at half the lambda of their
-# NCN: what a network that is still learning loses for a saved bit is less than its lambda.
+# highest rate (top), and for a long time at a middle one (hub). From these two, each lambda goes on
+# from its neighbour above, once with LSMnet and once without, in equally many steps: what differs
+# between them is LSMnet. Masks are trained at half the lambda of their NCN: what a network that is
+# still learning loses for a saved bit is less than its lambda.
 mkdir -p "$1"
 cd "$1"
 export OMP_NUM_THREADS=1
@@ -38,7 +38,7 @@ chain() { # prefix, codec
     }
     prefix=$1 codec=$2
     step 0.3 top top-mask 300 8e-6 1
-    step 1 high high-mask 200 8e-6 1
+    step 1 top top-mask 800 3e-5 0.65
     step 2 hub hub-mask 400 8e-6 1
     step 6 "${prefix}2" "${prefix}2" 500 1e-5 0.85
     step 15 "${prefix}6" "${prefix}6" 500 1e-5 0.8
@@ -67,9 +67,7 @@ train top ncn 0.3 task:1,feature:1,hvs:0.002 1000 3e-5 --start picture/weights.s
 train near ncn 1 task:1,feature:1,hvs:0.001 300 3e-5 --start top/weights.safetensors \
     --latent-gain 0.55
 train hub ncn 2 task:1,feature:0.1 4000 3e-5 --start near/weights.safetensors --latent-gain 0.6
-train high ncn 1 task:1,feature:0.1 2600 3e-5 --start top/weights.safetensors --latent-gain 0.65
 mask top-mask ncn-lsm 1 top
-mask high-mask ncn-lsm 1 high
 mask hub-mask ncn-lsm 2 hub
 
 chain ncn ncn &
