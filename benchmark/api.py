@@ -19,7 +19,8 @@ from benchmark.preliminary import PreliminaryTables
 from benchmark.rate_point import scales_of
 from benchmark.report.write import write_report
 from benchmark.run.carry_out import OnProgress
-from benchmark.run.experiment import Experiment, perform, prepare
+from benchmark.run.experiment import Experiment, prepare
+from benchmark.run.perform import perform
 from benchmark.run.plan import Plan, plan_experiment
 from benchmark.run.run_folder import RunFolder
 from benchmark.runner import open_runner

@@ -95,7 +95,7 @@ def summary_of(records: list[Record]) -> pd.DataFrame:
 
 
 def write_run(path: Path, dataset: str, rates) -> RunFolder:
-    """A run of these codecs and rate points, as `benchmark.run.experiment` leaves it."""
+    """A run of these codecs and rate points, as `benchmark.run.perform` leaves it."""
     folder = RunFolder(path)
     opened = open_dataset(dataset)
     codecs = {name: open_codec(name, options) for name, (options, _) in rates.items()}

@@ -10,8 +10,9 @@ import pandas as pd
 
 from benchmark.errors import UsageError
 from benchmark.run.carry_out import OnProgress
-from benchmark.run.experiment import Experiment, perform, prepare
+from benchmark.run.experiment import Experiment, prepare
 from benchmark.run.jobs import rating_s
+from benchmark.run.perform import perform
 from benchmark.run.record import UNCOMPRESSED, Record
 from benchmark.runner import Failed
 

@@ -20,7 +20,8 @@ from benchmark.errors import UsageError
 from benchmark.evaluation.opened_run import OpenedRun
 from benchmark.evaluation.rate_points import rate_point_table
 from benchmark.metrics.ground_truth import RunTruth
-from benchmark.run.experiment import Experiment, Prepared, perform, prepare
+from benchmark.run.experiment import Experiment, Prepared, prepare
+from benchmark.run.perform import perform
 from benchmark.run.run_folder import RunFolder
 
 SIZE = (24, 32)

@@ -14,8 +14,9 @@ from benchmark.codec import Codec, RatePoint, open_codec
 from benchmark.errors import UsageError
 from benchmark.evaluation.opened_run import OpenedRun
 from benchmark.evaluation.tables import evaluate
-from benchmark.run.experiment import Experiment, perform, prepare
+from benchmark.run.experiment import Experiment, prepare
 from benchmark.run.jobs import CodecChoice
+from benchmark.run.perform import perform
 from benchmark.run.run_folder import RunFolder
 
 
