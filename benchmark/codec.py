@@ -7,8 +7,8 @@ import contextlib
 import functools
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -20,7 +20,7 @@ from benchmark.complexity import Complexity
 from benchmark.errors import CodecUnavailable, PluginError, UsageError
 from benchmark.image import Image
 from benchmark.plugins import Kind, guarded
-from benchmark.rate_point import RatePoint, Settings, wrong_rate_points
+from benchmark.rate_point import TARGET, RatePoint, Settings, wrong_rate_points
 from benchmark.rate_point import rate_points as rate_points
 from benchmark.system.source import source_hash
 
@@ -95,6 +95,13 @@ class Codec(ABC):
         """
         return {f"option {name}": value for name, value in self.options.items()}
 
+    def identity_at(self, rate_point: RatePoint) -> dict[str, str]:
+        """Return what changes the bits at one of `rate_points` alone: the weights trained for it.
+
+        It takes no part in the other rate points: a run folder takes new ones later.
+        """
+        return {}
+
     def complexity(self, rate_point: RatePoint) -> Complexity | None:
         """Return what its networks compute at a rate point; None for a codec that has none."""
         return None
@@ -118,6 +125,26 @@ def identity_of(codec: Codec) -> dict[str, str]:
     from beside it: every edit asks for new results.
     """
     return {"code": source_hash(type(codec), "benchmark.codecs"), **codec.identity()}
+
+
+def identities_at(codec: Codec, rate_points: Iterable[RatePoint]) -> dict[str, dict[str, str]]:
+    """Return what changes a codec's bits at some rate points alone, by their names.
+
+    A rate that is searched for may be hit with anything that the codec has.
+    """
+    found = {}
+    for point in rate_points:
+        if point.parameter == TARGET:
+            its = {
+                f"{own.name} {key}": value
+                for own in codec.rate_points
+                for key, value in codec.identity_at(own).items()
+            }
+        else:
+            its = codec.identity_at(replace(point, scale=1.0))
+        if its:
+            found[point.name] = its
+    return found
 
 
 def _noting_options(constructor: Callable[..., None]) -> Callable[..., None]:

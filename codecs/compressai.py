@@ -98,9 +98,11 @@ class CompressAI(Codec):
                 raise CodecUnavailable(f"{path} is damaged: take it away and download it again")
 
     def identity(self) -> dict[str, str]:
-        weights = {f"weights {its.name}": digest.hex() for its, digest in self._hashes.items()}
         versions = {name: importlib.metadata.version(name) for name in ("torch", "compressai")}
-        return {"architecture": self._architecture, **versions, **weights}
+        return {"architecture": self._architecture, **versions}
+
+    def identity_at(self, rate_point: RatePoint) -> dict[str, str]:
+        return {"weights": self._hashes[rate_point].hex()}
 
     def prepare(self, rate_point: RatePoint) -> None:
         self._model(rate_point)

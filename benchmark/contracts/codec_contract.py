@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.codec import CODECS, Codec, RatePoint, identity_of, new_codec
+from benchmark.codec import CODECS, Codec, RatePoint, identities_at, identity_of, new_codec
 from benchmark.complexity import Complexity
 from benchmark.contracts.outcome import Check, checked, expect
 from benchmark.contracts.source_contract import unnoticed_edits
@@ -88,13 +88,13 @@ class _CodecContract:
 
     def identity(self) -> None:
         """Raise `BrokenContract` if the identity is of no use."""
-        identity = identity_of(self.codec)
+        identity = _identities(self.codec)
         for key, value in identity.items():
             expect(isinstance(key, str) and isinstance(value, str), f"{key!r}: {value!r:.80}")
-        expect(identity_of(self.choice.open()) == identity, "another object has another identity")
+        expect(_identities(self.choice.open()) == identity, "another object has another identity")
         if self.choice.kind is not None:  # its source is known in this process only
-            identity = self.codec.identity()
-        other = self._elsewhere(_identity, self.choice)
+            identity = _identities(self.codec, source=False)
+        other = self._elsewhere(_identities_elsewhere, self.choice)
         expect(other == identity, f"another process says {_differing(other, identity)}")
 
     def codes(self, image: Image, point: RatePoint) -> str:
@@ -177,7 +177,7 @@ class _CodecContract:
                 left.append(option.name)
                 continue
             tried.append(option.name)
-            if identity_of(other) == identity_of(self.codec):
+            if _identities(other) == _identities(self.codec):
                 for point in self.codec.rate_points:
                     same = other.encode(image, point) == self.codec.encode(image, point)
                     expect(same, f"option {option.name} changes the bits, not the identity")
@@ -233,9 +233,18 @@ def _opened(choice: CodecChoice) -> Codec:
     return choice.open()
 
 
-def _identity(choice: CodecChoice) -> dict[str, str]:
-    codec = _opened(choice)
-    return codec.identity() if choice.kind else identity_of(codec)
+def _identities(codec: Codec, source: bool = True) -> dict[str, str]:
+    """What changes a codec's bits, at all of its rate points and at each alone."""
+    at = {
+        f"{point} {key}": value
+        for point, its in identities_at(codec, codec.rate_points).items()
+        for key, value in its.items()
+    }
+    return {**(identity_of(codec) if source else codec.identity()), **at}
+
+
+def _identities_elsewhere(choice: CodecChoice) -> dict[str, str]:
+    return _identities(_opened(choice), source=choice.kind is None)
 
 
 def _decoded_hash(task: tuple[CodecChoice, RatePoint, bytes]) -> str:

@@ -34,7 +34,7 @@ def signature(run: OpenedRun, pictures: Sequence[Picture], ap: str | None, resam
     known = {its.name: images[its.name] for its in pictures if its.name in images}
     hashes = {name: [its.pixels, its.annotations] for name, its in known.items()}
     codecs = {
-        name: [codec.identity, codec.options, sorted(codec.rate_points)]
+        name: [codec.identity, codec.options, sorted(codec.rate_points), codec.identity_at]
         for name, codec in manifest.codecs.items()
     }
     versions = manifest.invocations[-1].versions

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from benchmark.codec import CODECS, Explainable, Explanation, identity_of
+from benchmark.codec import CODECS, Explainable, Explanation, identities_at, identity_of
 from benchmark.errors import UsageError
 from benchmark.evaluation.curves import without_points_off_hulls
 from benchmark.evaluation.external_curves import external_curves
@@ -215,7 +215,12 @@ class _PictureFigures:
         codec = self._pictures.codec(name)
         assert isinstance(codec, Explainable)
         entry = self._pictures.run.manifest.codecs.get(name)
-        if entry is None or identity_of(codec) != entry.identity:
+        at = identities_at(codec, map(codec.rate_point, rates))
+        if (
+            entry is None
+            or identity_of(codec) != entry.identity
+            or not at.items() <= entry.identity_at.items()
+        ):
             _say(f"note: {name} here is not exactly the one of the run (`identity` in run.json)")
         image = with_even_sides(self._pictures.original(self._image))
         try:

@@ -46,7 +46,10 @@ def codec_compare_files(run: OpenedRun) -> dict[str, str]:
 
 def _batch(run: OpenedRun, codec: str, records: Sequence[Record]) -> dict[str, object]:
     brought = [made for made in run.manifest.invocations if codec in made.codecs]
-    identity = run.manifest.codecs[codec].identity if brought else {}
+    identity: dict[str, object] = {}
+    if brought:
+        entry = run.manifest.codecs[codec]
+        identity = {**entry.identity, **entry.identity_at}
     constants = [
         ("name", "codec as the benchmark calls it, and its data set",
          f"{codec}, {run.manifest.dataset.spec}"),

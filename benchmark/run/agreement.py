@@ -65,12 +65,20 @@ def check_agreement(
 
 
 def differs(now: CodecEntry, before: CodecEntry, now_is: str = "now it is") -> str:
-    """Return what differs between two identities of a codec; empty where nothing does."""
-    ours, theirs = dict(now.identity), dict(before.identity)
+    """Return what differs between two identities of a codec; empty where nothing does.
+
+    What belongs to one rate point is compared where both have that.
+    """
+    ours: dict[str, Any] = {**now.identity}
+    theirs: dict[str, Any] = {**before.identity}
     if lacks_code(before):
         theirs.pop(_FORMER_SOURCE, None)
         ours = {key: ours[key] for key in ours if key in theirs}
         theirs = {key: theirs[key] for key in theirs if key in ours}
+    else:
+        both = set(now.rate_points) & set(before.rate_points)
+        ours |= {name: its for name, its in now.identity_at.items() if name in both}
+        theirs |= {name: its for name, its in before.identity_at.items() if name in both}
     return "" if ours == theirs else f"{_only(theirs, ours)}, {now_is} {_only(ours, theirs)}"
 
 
@@ -93,7 +101,8 @@ def brought(before: Manifest | None, now: Manifest) -> Invocation:
             codec.identity, codec.options,
         )  # fmt: skip
         if new or changed:
-            codecs[name] = msgspec.structs.replace(codec, rate_points=new)
+            its = {point: codec.identity_at[point] for point in new if point in codec.identity_at}
+            codecs[name] = msgspec.structs.replace(codec, rate_points=new, identity_at=its)
     images = {
         name: image for name, image in invocation.images.items() if before.images.get(name) != image
     }

@@ -43,14 +43,20 @@ class ComplexityEntry(Entry, frozen=True, kw_only=True):
 
 
 class CodecEntry(Entry, frozen=True, kw_only=True):
-    """A codec as it was used: its options, all that changes its bits, the names of its rates.
+    """A codec as it was used.
 
-    What a learned codec computes is by the name of the rate point; a classical one has none.
+    Attributes:
+        options: by name.
+        identity: all that changes its bits at every rate point.
+        rate_points: their names.
+        identity_at: what changes its bits at one of them alone, by their names; nothing for most.
+        complexity: what its networks compute, by their names; nothing for a classical codec.
     """
 
     options: dict[str, str] = msgspec.field(default_factory=dict)
     identity: dict[str, str] = msgspec.field(default_factory=dict)
     rate_points: list[str] = msgspec.field(default_factory=list)
+    identity_at: dict[str, dict[str, str]] = msgspec.field(default_factory=dict)
     complexity: dict[str, ComplexityEntry] = msgspec.field(default_factory=dict)
 
 
@@ -122,9 +128,11 @@ class Manifest(Entry, frozen=True, kw_only=True):
             for name, codec in invocation.codecs.items():
                 before = found.get(name, CodecEntry())
                 points = list(dict.fromkeys([*before.rate_points, *codec.rate_points]))
-                complexity = before.complexity | codec.complexity
                 found[name] = msgspec.structs.replace(
-                    codec, rate_points=points, complexity=complexity
+                    codec,
+                    rate_points=points,
+                    identity_at=before.identity_at | codec.identity_at,
+                    complexity=before.complexity | codec.complexity,
                 )
         return found
 

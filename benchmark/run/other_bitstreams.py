@@ -6,6 +6,8 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
+from msgspec.structs import replace as replace_entry
+
 from benchmark.codec import Codec
 from benchmark.run.agreement import differs, lacks_code
 from benchmark.run.jobs import CodecChoice, Encoded, Job
@@ -41,18 +43,21 @@ def with_encodings(
     usable = set()
     for choice, codec in codecs:
         entry = theirs.codecs.get(choice.name)
-        if entry is None or differs(manifest.codecs[choice.name], entry):
+        if entry is None:
             continue
         if lacks_code(entry) and same_bits(codec, other, list(records.values()), pictures):
             continue
-        usable.add(choice.name)
+        own = manifest.codecs[choice.name]
+        for point in entry.rate_points:
+            if not differs(replace_entry(own, rate_points=[point]), entry):
+                usable.add((choice.name, point))
     given, damaged = [], []
     for job in jobs:
         record = records.get(job.key)
         image = theirs.images.get(job.picture.name)
         if (
             record is not None
-            and record.codec in usable
+            and (record.codec, record.rate_point) in usable
             and image is not None
             and image.pixels == manifest.images[job.picture.name].pixels
         ):

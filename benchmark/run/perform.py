@@ -11,7 +11,7 @@ from functools import partial
 import msgspec
 
 from benchmark.analysis.labels import unknown_to
-from benchmark.codec import identity_of
+from benchmark.codec import identities_at, identity_of
 from benchmark.datasets.dataset import Dataset, Picture, each_picture, fingerprint
 from benchmark.metrics.qualities import IMAGE_QUALITIES, why_unavailable
 from benchmark.run.agreement import brought, check_agreement
@@ -198,6 +198,7 @@ def _manifest(
                         options=dict(choice.options),
                         identity=identity_of(codec),
                         rate_points=[point.name for point in choice.rate_points],
+                        identity_at=identities_at(codec, choice.rate_points),
                     )
                     for choice, codec in prepared.choices
                 },

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import overload
 
-from benchmark.codec import identity_of
+from benchmark.codec import identities_at, identity_of
 from benchmark.errors import CodecUnavailable, UsageError
 from benchmark.run.jobs import CodecChoice, Job
 from benchmark.runner import Runner
@@ -75,8 +75,12 @@ def _find(codecs: Sequence[CodecChoice], files: Sequence[Path]) -> _Found:
     software = {**versions(), "processor": machine().get("processor", "unknown")}
     for choice in codecs:
         try:
-            identity = identity_of(choice.open())
-            software[f"codec {choice.name}"] = " ".join(map(str, identity.values()))
+            codec = choice.open()
+            at = identities_at(codec, choice.rate_points)
+            everything = [identity_of(codec), *at.values()]
+            software[f"codec {choice.name}"] = " ".join(
+                value for identity in everything for value in identity.values()
+            )
         except (CodecUnavailable, UsageError) as error:
             software[f"codec {choice.name}"] = f"not available ({error})"
     return _Found(software, all(file.exists() for file in files))

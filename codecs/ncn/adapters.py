@@ -132,15 +132,13 @@ class _NcnCodec(TrainableCodec):
     def identity(self) -> dict[str, str]:
         from .weights_file import backbones_of
 
-        files = {path for paths in (self._files, self._decoders) for path in paths.values()}
-        weights = hashlib.sha256("".join(sorted(map(_hash, files))).encode())
         versions = {name: importlib.metadata.version(name) for name in ("torch", "compressai")}
-        return {
-            "weights": weights.hexdigest(),
-            **versions,
-            **backbones_of(self._files.values()),
-            **_named(self._device),
-        }
+        return {**versions, **backbones_of(self._files.values()), **_named(self._device)}
+
+    def identity_at(self, rate_point: RatePoint) -> dict[str, str]:
+        weights, decoder = self._files[rate_point], self._decoders[rate_point]
+        masked = {"ncn": self._hashes[rate_point]} if decoder != weights else {}
+        return {"weights": _hash(weights), **masked}
 
     @classmethod
     def add_training_options(cls, parser: argparse.ArgumentParser) -> None:

@@ -84,13 +84,12 @@ def test_each_bitstream_names_the_weights_that_it_was_made_with(folder, tmp_path
 
 def test_the_identity_is_the_weights_not_where_they_lie(folder, tmp_path):
     (folder / "quality2.pth.tar").rename(folder / "other.pth.tar")
-    alone, inside = opened(folder / "quality1.pth.tar").identity(), opened(folder).identity()
-    assert alone == inside
-    assert (
-        alone["weights quality1"]
-        == hashlib.sha256((folder / "quality1.pth.tar").read_bytes()).hexdigest()
-    )
-    assert opened(folder / "other.pth.tar").identity() != alone
+    (point,) = opened(folder / "quality1.pth.tar").rate_points
+    alone, inside = opened(folder / "quality1.pth.tar"), opened(folder)
+    assert alone.identity() == inside.identity()
+    digest = hashlib.sha256((folder / "quality1.pth.tar").read_bytes()).hexdigest()
+    assert alone.identity_at(point) == inside.identity_at(point) == {"weights": digest}
+    assert opened(folder / "other.pth.tar").identity_at(point) != {"weights": digest}
 
 
 def test_weights_of_the_zoo_are_taken_from_where_torch_keeps_them(tmp_path, monkeypatch):

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 import torch
+from here_runner import HereRunner
 
 from benchmark.codec import RatePoint, open_codec
 from benchmark.codecs.ncn.bitstream import BitstreamError
 from benchmark.codecs.ncn.network import NCN
 from benchmark.codecs.ncn.published import from_published
-from benchmark.codecs.ncn.weights_file import Description, Weights, save_weights
+from benchmark.codecs.ncn.weights_file import Description, Weights, load_weights, save_weights
 from benchmark.datasets.miniscapes.scene import draw_scene
 from benchmark.errors import CodecUnavailable, UsageError
+from benchmark.run.experiment import Experiment, prepare
+from benchmark.run.perform import perform
+from benchmark.run.record import Record
+from benchmark.run.run_folder import RunFolder
 
 CODECS = ("ncn", "ncn-lsm", "ncn-lsm-ft")
 BACKBONE_CHANNELS = 128  # of the embedded analysis network
@@ -90,8 +97,6 @@ def test_rate_points_are_the_weights(weights: Path) -> None:
 
 
 def test_what_is_coded_is_what_the_network_says(weights: Path, image: np.ndarray) -> None:
-    from benchmark.codecs.ncn.weights_file import load_weights
-
     network = load_weights(weights / "ncn/lambda2.safetensors").network
     assert network is not None
     pixels = torch.tensor(image).permute(2, 0, 1)[None].float() / 255
@@ -120,8 +125,6 @@ def test_a_masked_bitstream_decodes_with_the_plain_decoder(
 def test_masking_with_alpha_zero_changes_nothing(
     weights: Path, image: np.ndarray, tmp_path: Path
 ) -> None:
-    from benchmark.codecs.ncn.weights_file import load_weights
-
     shutil.copytree(weights, tmp_path, dirs_exist_ok=True)
     path = tmp_path / "ncn-lsm/lambda2.safetensors"
     stored = load_weights(path)
@@ -142,12 +145,49 @@ def test_other_weights_are_another_codec(weights: Path, image: np.ndarray, tmp_p
     for path in (tmp_path / "ncn").iterdir():
         save_weights(path, Weights(NCN(8), None, Description(8, 1, "", {})))
     after = open_with("ncn", tmp_path)
-    assert after.identity() != before.identity()
-    bitstream = before.encode(image, RatePoint("lambda", 2.0))
+    point = RatePoint("lambda", 2.0)
+    assert after.identity_at(point) != before.identity_at(point)
+    bitstream = before.encode(image, point)
     with pytest.raises(BitstreamError, match="made with other weights"):
         after.decode(bitstream)
     with pytest.raises(UsageError, match="trained on another NCN"):
         open_with("ncn-lsm", tmp_path).encode(image, RatePoint("lambda", 2.0))
+
+
+@pytest.mark.parametrize("name", ["ncn", "ncn-lsm"])
+def test_a_run_takes_weights_of_further_rate_points(name: str, weights: Path, tmp_path) -> None:
+    (tmp_path / "photos").mkdir()
+    PIL.Image.fromarray(draw_scene(3).image[:64, :64]).save(tmp_path / "photos/a.png")
+    few = tmp_path / "weights"
+    shutil.copytree(weights, few)
+    for kind in ("ncn", "ncn-lsm"):
+        (few / kind / "lambda2.safetensors").unlink()
+
+    def run(out: str, bitstreams: Path | None = None) -> dict[str, Record]:
+        experiment = Experiment(
+            dataset=f"images:{tmp_path}/photos", codecs=[name], analysis=None,
+            codec_options={name: {"weights": str(few)}}, bitstreams=bitstreams,
+        )  # fmt: skip
+        opened = prepare(experiment, tmp_path / out, "local", 1)
+        assert not perform(replace(opened, runner=HereRunner())).outcome.failures
+        records = RunFolder(tmp_path / out).records()
+        return {its.rate_point: its for its in records if its.codec == name}
+
+    first = run("run")
+    assert list(first) == ["lambda0.5"]
+    shutil.copytree(weights, few, dirs_exist_ok=True)
+    second = run("run")
+    assert second.items() > first.items() and list(second) == ["lambda0.5", "lambda2"]
+
+    trained_on = few / name / "lambda0.5.safetensors"
+    stored = load_weights(trained_on)
+    description = replace(stored.description, training={**stored.description.training, "steps": 9})
+    save_weights(trained_on, replace(stored, description=description))
+    with pytest.raises(UsageError, match=f"another codec {name}: {{'lambda0.5': {{'weights'"):
+        run("run")
+    third = run("other", bitstreams=tmp_path / "run")
+    assert third["lambda2"].encode_s == second["lambda2"].encode_s
+    assert third["lambda0.5"].encode_s != second["lambda0.5"].encode_s
 
 
 def test_missing_weights_are_named(tmp_path: Path, weights: Path) -> None:
