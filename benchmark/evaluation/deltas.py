@@ -12,7 +12,11 @@ from benchmark.metrics.bjontegaard_delta import METHODS, Point, delta_rate, delt
 from benchmark.metrics.qualities import QUALITIES
 from benchmark.metrics.resampled_curves import MOST_UNDEFINED, ResampledCurves
 
+UNDETERMINED = "undetermined"
+"""What stands in a table in the place of a delta that `is_undetermined`."""
+
 _WITHIN = "within the uncertainty"
+_DOUBLED = 100.0  # percent
 _COLUMNS = ["codec", "anchor", "quality", "method", "bd_rate", "uncertainty", "low", "high"]
 _COLUMNS += ["overlap", "note", "p"]
 
@@ -63,17 +67,34 @@ def is_within_uncertainty(delta: Mapping[Any, Any]) -> bool:
     return not abs(delta["bd_rate"]) > delta["uncertainty"] or delta["low"] <= 0 <= delta["high"]
 
 
+def is_undetermined(delta: Mapping[Any, Any]) -> bool:
+    """Return whether a row of `delta_rates` says nothing at all.
+
+    A single rate point then changes it by more than itself and by more than the anchor's whole
+    rate, as it happens where two curves share a sliver of the quality.
+    """
+    return bool(delta["uncertainty"] > max(abs(delta["bd_rate"]), _DOUBLED))
+
+
 def remarks(delta: Mapping[Any, Any]) -> str:
     """Return what there is to doubt about a row of `delta_rates`; empty if nothing."""
     # an empty note comes back from a CSV file as NaN
     note = "" if pd.isna(delta["note"]) else delta["note"]
-    return "; ".join(filter(None, (_WITHIN if is_within_uncertainty(delta) else "", note)))
+    doubt = _WITHIN if is_within_uncertainty(delta) else ""
+    if is_undetermined(delta):
+        doubt = (
+            f"{UNDETERMINED}: one rate point changes {delta['bd_rate']:+.0f} % by "
+            f"{delta['uncertainty']:.0f} percentage points"
+        )
+    return "; ".join(filter(None, (doubt, note)))
 
 
 def delta_text(delta: Mapping[Any, Any]) -> str:
     """Return a row of `delta_rates` as "-5.0 ± 1.2"; "-" where there is no delta."""
     if pd.isna(delta["bd_rate"]):
         return "-"
+    if is_undetermined(delta):
+        return UNDETERMINED
     uncertainty = delta["uncertainty"]
     return f"{delta['bd_rate']:+.1f} ± " + ("?" if pd.isna(uncertainty) else f"{uncertainty:.1f}")
 

@@ -26,7 +26,13 @@ from benchmark.evaluation.curves import (
     on_curve,
     points,
 )
-from benchmark.evaluation.deltas import delta_text, is_within_uncertainty, remarks
+from benchmark.evaluation.deltas import (
+    UNDETERMINED,
+    delta_text,
+    is_undetermined,
+    is_within_uncertainty,
+    remarks,
+)
 from benchmark.evaluation.needed_rates import point_deltas, shown_needed_rates
 from benchmark.evaluation.scales import shown_hulls, shown_scale
 from benchmark.evaluation.tables import Tables
@@ -151,6 +157,8 @@ def _cell(delta: Mapping[Any, Any]) -> dict[str, Any]:
     value, details = delta["bd_rate"], []
     known = not pd.isna(value)
     text = f"{value:+.1f}" if known else "-"
+    if is_undetermined(delta):
+        text = UNDETERMINED
     if delta["method"] == "akima":
         text = delta_text(delta)
         if not pd.isna(delta["low"]):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark.evaluation.deltas import label_of, remarks
+from benchmark.evaluation.deltas import UNDETERMINED, is_undetermined, label_of, remarks
 from benchmark.metrics.qualities import QUALITIES
 
 _METHODS = {"akima": "Akima", "pchip": "PCHIP", "cubic": "cubic", "isotonic": "isotonic"}
@@ -106,6 +106,8 @@ def _delta(delta: Mapping[Any, Any], notes: dict[str, str]) -> str:
     """A cell; gives its note a letter if no cell before it has the same."""
     if pd.isna(delta["bd_rate"]):
         cell = "--"
+    elif is_undetermined(delta):
+        cell = UNDETERMINED
     elif pd.isna(delta["uncertainty"]):
         cell = f"${delta['bd_rate']:+.1f}$"
     else:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from benchmark.datasets import open_dataset
-from benchmark.evaluation.deltas import delta_rates, is_within_uncertainty
+from benchmark.evaluation.deltas import delta_rates, delta_text, is_within_uncertainty, remarks
 from benchmark.evaluation.intervals import with_intervals
 from benchmark.evaluation.opened_run import OpenedRun
 from benchmark.evaluation.published_run import published_folder
@@ -151,3 +151,22 @@ def test_the_printed_table_shows_the_uncertainty_and_what_follows():
         "  a, wAP: within the uncertainty",
         "More to doubt, in bd_rate.csv and report.html: 1 at equal PSNR.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("bd_rate", "uncertainty", "text", "remark"),
+    [
+        (-5.0, 1.24, "-5.0 ± 1.2", ""),
+        (0.4, 4.4, "+0.4 ± 4.4", "within the uncertainty"),
+        (-5.0, 99.0, "-5.0 ± 99.0", "within the uncertainty"),
+        (302.8, 123.9, "+302.8 ± 123.9", ""),
+        (1305.2, 129104.5, "undetermined", "undetermined: one rate point changes +1305 % by 129104 "
+         "percentage points"),
+        (120.0, math.nan, "+120.0 ± ?", "within the uncertainty"),
+        (math.nan, math.nan, "-", ""),
+    ],
+)  # fmt: skip
+def test_a_delta_that_one_rate_point_decides_is_no_number(bd_rate, uncertainty, text, remark):
+    delta = {"bd_rate": bd_rate, "uncertainty": uncertainty, "low": math.nan, "high": math.nan}
+    assert delta_text(delta) == text
+    assert remarks(delta | {"note": ""}) == remark

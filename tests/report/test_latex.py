@@ -80,6 +80,7 @@ def test_a_delta_within_its_uncertainty_is_marked(deltas):
     (line,) = [line for line in rows(table) if line[0] == r"\texttt{ncn}"]
     mark = line[1].removeprefix(r"$+13.7 \pm 15.5$\textsuperscript{").removesuffix("}")
     assert rf"\textsuperscript{{{mark}}} within the uncertainty" in table
+    assert line[2].startswith(r"undetermined\textsuperscript{")  # 1302 ± 191314 at equal PSNR
 
 
 def test_a_table_read_from_bd_rate_csv_is_the_same(deltas, tmp_path):
