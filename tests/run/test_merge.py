@@ -8,11 +8,13 @@ from dataclasses import replace
 from hashlib import sha256
 
 import msgspec
+import numpy as np
 import pandas as pd
 import pytest
 from makers import BITS, make_manifest, make_record
 
 from benchmark.analysis.analysis_network import Detection
+from benchmark.analysis.masks import encode_mask
 from benchmark.cli import main
 from benchmark.errors import UsageError
 from benchmark.run.manifest import CodecEntry
@@ -20,7 +22,16 @@ from benchmark.run.merge import merge_into, open_sources
 from benchmark.run.run_folder import RunFolder
 
 TIMES = ["encode_s", "decode_s", "analysis_s"]
-FOUND = [Detection(26, 0.5, (1, 2, 3, 4), (32, 64)), Detection(24, 0.25, (0, 0, 9, 9), (32, 64))]
+
+
+def mask(rows):
+    return encode_mask(np.ones((rows, 4), bool), (0, 0), (32, 64))
+
+
+FOUND = [
+    Detection(26, 0.5, (1, 2, 3, 4), (32, 64)),
+    Detection(24, 0.25, (0, 0, 9, 9), (32, 64), mask(rows=8)),
+]
 
 
 def digests(folder):
@@ -150,6 +161,7 @@ def test_a_result_that_both_hold_is_kept_once(source, tmp_path):
 
 def test_scores_of_another_kind_of_processor_are_no_other_result(source, tmp_path):
     moved = [replace(its, score=its.score + 1e-5) for its in reversed(FOUND)]
+    moved[0] = replace(moved[0], counts=mask(rows=9))
     one, other = source("one", result(found=FOUND)), source("other", result(found=moved))
     target = RunFolder(tmp_path / "merged")
     merge_into(target, open_sources([one, other]))
@@ -165,6 +177,8 @@ def test_scores_of_another_kind_of_processor_are_no_other_result(source, tmp_pat
         ({"found": [FOUND[0], FOUND[0]]}, "detections"),
         ({"found": [FOUND[0], replace(FOUND[1], score=0.26)]}, "detections"),
         ({"found": [FOUND[0], replace(FOUND[1], box=(0, 0, 9, 10))]}, "detections"),
+        ({"found": [FOUND[0], replace(FOUND[1], counts=mask(rows=5))]}, "detections"),
+        ({"found": [FOUND[0], replace(FOUND[1], counts=None)]}, "detections"),
     ],
 )
 def test_another_result_of_the_same_is_refused_by_its_name(source, tmp_path, changed, what):
