@@ -110,11 +110,16 @@ def test_braces_and_environments_are_balanced(deltas, braces):
     assert unescaped.count(braces[0]) == unescaped.count(braces[1]) > 0
 
 
-@pytest.mark.skipif(not shutil.which("pdflatex"), reason="there is no pdflatex")
 def test_latex_accepts_the_tables(deltas, tmp_path):
+    if not (shutil.which("pdflatex") and _has_booktabs()):
+        pytest.skip("pdflatex with booktabs: apt-get install texlive-latex-recommended")
     tables = delta_rate_table(deltas, "vtm", "COCO", {})
     document = rf"\documentclass{{article}}\usepackage{{booktabs}}\begin{{document}}{tables}"
     (tmp_path / "paper.tex").write_text(document + r"\end{document}")
     subprocess.run(
         ["pdflatex", "-halt-on-error", "-interaction=batchmode", "paper"], cwd=tmp_path, check=True
     )
+
+
+def _has_booktabs():
+    return subprocess.run(["kpsewhich", "booktabs.sty"], capture_output=True).returncode == 0
