@@ -83,8 +83,8 @@ def remarks(delta: Mapping[Any, Any]) -> str:
     doubt = _WITHIN if is_within_uncertainty(delta) else ""
     if is_undetermined(delta):
         doubt = (
-            f"{UNDETERMINED}: one rate point changes {delta['bd_rate']:+.0f} % by "
-            f"{delta['uncertainty']:.0f} percentage points"
+            f"one rate point changes {delta['bd_rate']:+.0f} % by {delta['uncertainty']:.0f} "
+            "percentage points"
         )
     return "; ".join(filter(None, (doubt, note)))
 
