@@ -45,12 +45,17 @@ def with_encodings(
         entry = theirs.codecs.get(choice.name)
         if entry is None:
             continue
+        own = manifest.codecs[choice.name]
+        alike = [
+            (choice.name, point)
+            for point in entry.rate_points
+            if not differs(replace_entry(own, rate_points=[point]), entry)
+        ]
+        if not alike:
+            continue
         if lacks_code(entry) and same_bits(codec, other, list(records.values()), pictures):
             continue
-        own = manifest.codecs[choice.name]
-        for point in entry.rate_points:
-            if not differs(replace_entry(own, rate_points=[point]), entry):
-                usable.add((choice.name, point))
+        usable.update(alike)
     given, damaged = [], []
     for job in jobs:
         record = records.get(job.key)
