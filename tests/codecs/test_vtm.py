@@ -73,6 +73,6 @@ def test_the_same_image_gives_the_same_bits_and_extra_arguments_change_them(vtm)
     image = read_image(open_dataset("miniscapes").pictures[0].path)[:64, :128]
     point = vtm.rate_point("qp40")
     assert vtm.encode(image, point) == vtm.encode(image, point)
-    other = open_codec("vtm", {"extra": "--ALF=0 --SAO=0"})
+    other = open_codec("vtm", {"extra": "--ALF=0 --CCALF=0 --SAO=0"})
     assert other.encode(image, point) != vtm.encode(image, point)
     assert other.identity() != vtm.identity()
