@@ -18,7 +18,7 @@ CarryOut = Callable[[argparse.Namespace], int]
 """Carries out a command and returns the exit code."""
 
 FIRST_LOOK_IMAGES = 5
-"""Of Miniscapes, with all codecs: 243 s on two cores of an AMD EPYC."""
+"""Of Miniscapes, with all codecs: 263 s on two cores of an AMD EPYC."""
 
 _AP_KINDS = ("coco", "cityscapes")
 

@@ -135,16 +135,21 @@ def identities_at(codec: Codec, rate_points: Iterable[RatePoint]) -> dict[str, d
     found = {}
     for point in rate_points:
         if point.parameter == TARGET:
-            its = {
-                f"{own.name} {key}": value
-                for own in codec.rate_points
-                for key, value in codec.identity_at(own).items()
-            }
+            its = identity_at_all(codec)
         else:
             its = codec.identity_at(replace(point, scale=1.0))
         if its:
             found[point.name] = its
     return found
+
+
+def identity_at_all(codec: Codec) -> dict[str, str]:
+    """Return what changes a codec's bits at each of its rate points alone, whose names precede."""
+    return {
+        f"{point.name} {key}": value
+        for point in codec.rate_points
+        for key, value in codec.identity_at(point).items()
+    }
 
 
 def _noting_options(constructor: Callable[..., None]) -> Callable[..., None]:

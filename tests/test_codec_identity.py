@@ -6,7 +6,14 @@ import sys
 import pytest
 
 import benchmark.codecs
-from benchmark.codec import Codec, identity_of, open_codec
+from benchmark.codec import (
+    Codec,
+    RatePoint,
+    identities_at,
+    identity_of,
+    open_codec,
+    rate_points,
+)
 from benchmark.system import source
 
 ADAPTER = """
@@ -94,6 +101,24 @@ def test_options_belong_to_the_identity_by_default():
     assert Plain("fast").identity() == Plain(speed="fast").identity() != Plain().identity()
     assert Quick().identity() == {}
     assert identity_of(Plain())["code"]
+
+
+class Trained(Plain):
+    rate_points = rate_points("q", 1, 2, 3)
+
+    def identity_at(self, rate_point):
+        weights = {RatePoint("q", 1): "a", RatePoint("q", 2): "b"}
+        return {"weights": weights[rate_point]} if rate_point in weights else {}
+
+
+def test_weights_belong_to_the_rate_points_that_use_them():
+    points = [*Trained.rate_points, RatePoint("q", 2, scale=0.5), RatePoint("bpp", 0.1)]
+    assert identities_at(Trained(), points) == {
+        "q1": {"weights": "a"},
+        "q2": {"weights": "b"},
+        "q2@0.5": {"weights": "b"},
+        "bpp0.1": {"q1 weights": "a", "q2 weights": "b"},
+    }
 
 
 def test_every_codec_of_the_package_says_its_source():

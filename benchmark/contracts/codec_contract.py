@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.codec import CODECS, Codec, RatePoint, identities_at, identity_of, new_codec
+from benchmark.codec import CODECS, Codec, RatePoint, identity_at_all, identity_of, new_codec
 from benchmark.complexity import Complexity
 from benchmark.contracts.outcome import Check, checked, expect
 from benchmark.contracts.source_contract import unnoticed_edits
@@ -235,12 +235,8 @@ def _opened(choice: CodecChoice) -> Codec:
 
 def _identities(codec: Codec, source: bool = True) -> dict[str, str]:
     """What changes a codec's bits, at all of its rate points and at each alone."""
-    at = {
-        f"{point} {key}": value
-        for point, its in identities_at(codec, codec.rate_points).items()
-        for key, value in its.items()
-    }
-    return {**(identity_of(codec) if source else codec.identity()), **at}
+    everywhere = identity_of(codec) if source else codec.identity()
+    return {**everywhere, **identity_at_all(codec)}
 
 
 def _identities_elsewhere(choice: CodecChoice) -> dict[str, str]:
